@@ -13,11 +13,11 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// impossibleOffset matches a time with a UTC offset that RFC 3339 section 5.6 does not
-// permit: more than 23 hours or 59 minutes. Go's time.Parse accepts it, and so does
-// protojson.
-var impossibleOffset = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`T[0-9:.]+[+-](?:(?:2[4-9]|[3-9][0-9]):[0-9]{2}|[0-9]{2}:[6-9][0-9])$`)
+// looseTime matches a time that RFC 3339 section 5.6 does not permit, but Go's time.Parse
+// accepts, and so protojson: with an hour of one digit, a comma before the fraction, or an
+// offset from UTC of more than 23 hours or 59 minutes.
+var looseTime = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]{4}-[0-9]{2}-[0-9]{2}T(?:[0-9]:|[0-9:]+,|[0-9:.]+[+-](?:(?:2[4-9]|[3-9][0-9]):[0-9]{2}|[0-9]{2}:[6-9][0-9])$)`)
 })
 
 // containsTimes reports whether desc is a Timestamp or Any.
@@ -25,7 +25,7 @@ func containsTimes(desc protoreflect.MessageDescriptor) bool {
 	return desc.FullName() == "google.protobuf.Timestamp" || desc.FullName() == anyName
 }
 
-// checkTimes refuses times with an impossible offset in data, which was parsed into m.
+// checkTimes refuses loose times in data, which was parsed into m.
 // Other strings may look similar, so it replaces each match and parses the data again:
 // only a time then fails.
 func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
@@ -43,7 +43,7 @@ func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
 		if err != nil {
 			break
 		}
-		if text, _ := strictjson.String(strictjson.Value(value)); isName(dec) || !impossibleOffset().MatchString(text) {
+		if text, _ := strictjson.String(strictjson.Value(value)); isName(dec) || !looseTime().MatchString(text) {
 			continue
 		}
 		end := int(dec.InputOffset())
@@ -61,7 +61,7 @@ func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
 	if err == nil {
 		return nil
 	}
-	const why = "the offset of a time must be at most 23:59 (RFC 3339 section 5.6)"
+	const why = "a time must have the form 2026-01-31T08:00:00.5Z, with an offset of at most 23:59 (RFC 3339 section 5.6)"
 	if count > 1 { // it is not known which of them is the time
 		return malformed(why)
 	}

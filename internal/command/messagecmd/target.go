@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/plan"
+	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
 // target is the policy for a message.
@@ -143,10 +145,20 @@ func (m *messages) read(data []byte, t target) (*dynamicpb.Message, error) {
 		f.Reason += "; a message is one JSON object; use --ndjson for one per line"
 	case begin[0] != '{' && !bytes.HasPrefix(data, []byte("\xef\xbb\xbf")):
 		f.Reason += "; a message is a JSON object"
-	case strings.Contains(f.Reason, "unknown field"):
+	case strings.Contains(f.Reason, "unknown field") && t.lacksField(data):
 		f.Reason += fmt.Sprintf(": %s has no such field", t.name)
 	case strings.Contains(f.Reason, "more text follows"):
 		f.Reason += "; use --ndjson for one message per line"
 	}
 	return nil, f
+}
+
+// lacksField reports whether the message in data, rather than one inside it, has a member
+// that is not a field of t.
+func (t target) lacksField(data []byte) bool {
+	members, _ := strictjson.Object(data, message.MaxDepth)
+	fields := t.desc.Fields()
+	return slices.ContainsFunc(members, func(m strictjson.Member) bool {
+		return m.Name != "@type" && fields.ByJSONName(m.Name) == nil && fields.ByTextName(m.Name) == nil
+	})
 }
