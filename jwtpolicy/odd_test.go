@@ -15,20 +15,20 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy"
 )
 
-// TestRefusesValuesThatCheckNothing: a value that a program computed, or read from an
-// unset variable, never disables a check. S37, S87.
+// TestRefusesValuesThatCheckNothing: a computed value, or one read from an unset variable,
+// never disables a check. S37, S87.
 func TestRefusesValuesThatCheckNothing(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	for name, o := range map[string]jwtpolicy.KeyOptions{
-		"an empty audience":      {Audiences: []string{"api", ""}},
-		"no audience of a list":  {Audiences: []string{}},
-		"no algorithm of a list": {Algorithms: []string{}},
-		"an age less than 0":     {MaxAge: -time.Second},
-		"a lifetime less than 0": {MaxLifetime: -time.Second},
+		"empty audience":           {Audiences: []string{"api", ""}},
+		"empty list of audiences":  {Audiences: []string{}},
+		"empty list of algorithms": {Algorithms: []string{}},
+		"negative age":             {MaxAge: -time.Second},
+		"negative lifetime":        {MaxLifetime: -time.Second},
 	} {
 		for where, key := range map[string]jwtpolicy.Key{
-			"a file": jwtpolicy.KeyBytes(l.key, o), "a set": jwtpolicy.KeySet("https://127.0.0.1:1/keys", o), "an issuer": jwtpolicy.OIDC("https://127.0.0.1:1", o),
+			"file": jwtpolicy.KeyBytes(l.key, o), "set": jwtpolicy.KeySet("https://127.0.0.1:1/keys", o), "issuer": jwtpolicy.OIDC("https://127.0.0.1:1", o),
 		} {
 			_, err := jwtpolicy.New(t.Context(), l.source(), []jwtpolicy.Key{key}, jwtpolicy.Options{})
 			var e *jwtpolicy.Error
@@ -48,7 +48,7 @@ func TestMessagesThatAreNil(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
 	p := l.policy(l.source(), jwtpolicy.Options{})
-	for name, m := range map[string]proto.Message{"nil": nil, "a nil pointer": (*emptypb.Empty)(nil)} {
+	for name, m := range map[string]proto.Message{"nil": nil, "nil pointer": (*emptypb.Empty)(nil)} {
 		for what, err := range map[string]error{"verify": p.VerifyMessage(t.Context(), m, jwtpolicy.Claims{}), "sign": p.SignMessage(m, jwtpolicy.Claims{})} {
 			if !errors.Is(err, &jwtpolicy.Error{Code: "message_malformed"}) {
 				t.Errorf("%s %s: %v", what, name, err)
@@ -57,8 +57,8 @@ func TestMessagesThatAreNil(t *testing.T) {
 	}
 }
 
-// TestWarnsOfResponsesThatNoKeySigns: a missing signing key is logged at the start, not
-// when the first call fails after the service has done its work. A23.
+// TestWarnsOfResponsesThatNoKeySigns: a missing signing key is logged at startup, not when
+// the first call fails after the service has done its work. A23.
 func TestWarnsOfResponsesThatNoKeySigns(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

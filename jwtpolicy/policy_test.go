@@ -23,7 +23,7 @@ import (
 	"github.com/jwtctl/jwtctl/jwtpolicy/protosource"
 )
 
-// lab is a World, with what callers of the public API need of it.
+// lab is a World, with what callers of the public API need from it.
 type lab struct {
 	*policytest.World
 	dir string
@@ -75,13 +75,12 @@ func (l *lab) policy(src jwtpolicy.Source, o jwtpolicy.Options) *jwtpolicy.Polic
 	return p
 }
 
-// TestSourcesAgree: every form of the same descriptors leads to the same verdicts. A4,
-// S59.
+// TestSourcesAgree: every form of the same descriptors has the same verdicts. A4, S59.
 func TestSourcesAgree(t *testing.T) {
 	l := newLab(t)
 	set := filepath.Join(l.dir, "set.binpb")
 	if out, err := exec.CommandContext(t.Context(), "protoc", "-I", l.dir, "-I", "../internal/descset", "--include_imports", "-o", set, "t.proto").CombinedOutput(); err != nil {
-		t.Fatalf("protoc (make tools installs it): %v\n%s", err, out)
+		t.Fatalf("protoc (installed by make tools): %v\n%s", err, out)
 	}
 	for name, src := range map[string]jwtpolicy.Source{"source": l.source(), "set": jwtpolicy.DescriptorSets(set), "registry": jwtpolicy.Registry(l.registry())} {
 		p := l.policy(src, jwtpolicy.Options{})
@@ -103,14 +102,14 @@ func TestSourcesAgree(t *testing.T) {
 // and with other descriptors of the same name. A44, A47, A60.
 func TestMessagesAreVerifiedAndSigned(t *testing.T) {
 	l := newLab(t)
-	for name, src := range map[string]jwtpolicy.Source{"its own descriptors": jwtpolicy.Registry(l.registry()), "others of the same name": l.source()} {
+	for name, src := range map[string]jwtpolicy.Source{"own descriptors": jwtpolicy.Registry(l.registry()), "other descriptors of the same name": l.source()} {
 		p := l.policy(src, jwtpolicy.Options{})
 		_, m := l.Message("Signed", `{"raw":{"x":"mine"},"tok":"`+l.Token(policytest.SignedClaims)+`"}`)
 		if err := p.VerifyMessage(t.Context(), m, jwtpolicy.Claims{}); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if text := l.JSON(m); !strings.Contains(text, `"n":"7"`) || !strings.Contains(text, `"team":"x"`) || strings.Contains(text, "mine") {
-			t.Errorf("%s: filled in as %s", name, text)
+			t.Errorf("%s: got filled in %s", name, text)
 		}
 		_, wrong := l.Message("Signed", `{"user":"eve","tok":"`+l.Token(policytest.SignedClaims)+`"}`)
 		if err := p.VerifyMessage(t.Context(), wrong, jwtpolicy.Claims{}); !errors.Is(err, &jwtpolicy.Error{Code: "claim_mismatch"}) {
@@ -121,7 +120,7 @@ func TestMessagesAreVerifiedAndSigned(t *testing.T) {
 			t.Fatalf("%s: %v", name, err)
 		}
 		if err := p.VerifyMessage(t.Context(), out, jwtpolicy.Claims{}); err != nil {
-			t.Errorf("%s: what was signed is refused: %v", name, err)
+			t.Errorf("%s: a signed message is refused: %v", name, err)
 		}
 	}
 }
@@ -140,14 +139,14 @@ func TestRefusesToStart(t *testing.T) {
 		keys []jwtpolicy.Key
 		code string
 	}{
-		"an error of lint":   {protosource.Files(nil, broken), l.keys(), "policy_invalid"},
-		"no service":         {jwtpolicy.Registry(&protoregistry.Files{}), l.keys(), "descriptor_invalid"},
-		"no such file":       {jwtpolicy.DescriptorSets("none.binpb"), l.keys(), "descriptor_unreadable"},
-		"no key":             {l.source(), nil, "key_missing"},
-		"the zero key":       {l.source(), []jwtpolicy.Key{{}}, "usage"},
-		"a key file missing": {l.source(), []jwtpolicy.Key{jwtpolicy.KeyFile("none.pem", jwtpolicy.KeyOptions{})}, "key_unreadable"},
-		"no such algorithm":  {l.source(), []jwtpolicy.Key{jwtpolicy.KeyBytes(l.key, jwtpolicy.KeyOptions{Algorithms: []string{"es256"}})}, "algorithm_not_allowed"},
-		"http elsewhere":     {l.source(), []jwtpolicy.Key{jwtpolicy.KeySet("http://idp.example.org/keys", jwtpolicy.KeyOptions{})}, "key_set_url_not_allowed"},
+		"lint error":           {protosource.Files(nil, broken), l.keys(), "policy_invalid"},
+		"no service":           {jwtpolicy.Registry(&protoregistry.Files{}), l.keys(), "descriptor_invalid"},
+		"no such file":         {jwtpolicy.DescriptorSets("none.binpb"), l.keys(), "descriptor_unreadable"},
+		"no key":               {l.source(), nil, "key_missing"},
+		"zero key":             {l.source(), []jwtpolicy.Key{{}}, "usage"},
+		"missing key file":     {l.source(), []jwtpolicy.Key{jwtpolicy.KeyFile("none.pem", jwtpolicy.KeyOptions{})}, "key_unreadable"},
+		"unknown algorithm":    {l.source(), []jwtpolicy.Key{jwtpolicy.KeyBytes(l.key, jwtpolicy.KeyOptions{Algorithms: []string{"es256"}})}, "algorithm_not_allowed"},
+		"http to another host": {l.source(), []jwtpolicy.Key{jwtpolicy.KeySet("http://idp.example.org/keys", jwtpolicy.KeyOptions{})}, "key_set_url_not_allowed"},
 	} {
 		p, err := jwtpolicy.New(t.Context(), c.src, c.keys, jwtpolicy.Options{})
 		if p != nil || !errors.Is(err, &jwtpolicy.Error{Code: c.code}) {
@@ -252,7 +251,7 @@ func TestReportOnly(t *testing.T) {
 // TestContextEnds: a call that waits for keys ends when its context does. S24.
 func TestContextEnds(t *testing.T) {
 	l := newLab(t)
-	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never answers
+	silent, err := net.Listen("tcp", "127.0.0.1:0") // accepts connections and never responds
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -43,7 +43,7 @@ func TestReload(t *testing.T) {
 		t.Errorf("with another key: %v", err)
 	}
 	if err := under.Request(t.Context(), nil); err != nil {
-		t.Errorf("a call that was under way: %v", err)
+		t.Errorf("a call in progress: %v", err)
 	}
 }
 
@@ -74,16 +74,16 @@ func TestReloadReportsWhatIsWeaker(t *testing.T) {
 		keys []jwtpolicy.Key
 		want []string // kinds and subjects
 	}{
-		"nothing":              {l.source(), strict, nil},
-		"an issuer dropped":    {l.changed(who, strings.Replace(who, `, bearer_token_issuer: "me"`, "", 1)), strict, []string{"issuers-dropped t.S/Who"}},
-		"an issuer more":       {l.changed(who, who+`, bearer_token_issuer: "you"`), strict, []string{"issuer-added t.S/Who"}},
-		"no token required":    {l.changed("rpc Bearer(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }", "rpc Bearer(Plain) returns (Plain);"), strict, []string{"bearer-not-validated t.S/Bearer"}},
-		"a method stricter":    {l.changed("rpc Open(Plain) returns (Plain);", "rpc Open(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }"), strict, nil},
-		"a field less":         {l.changed("string user = 1 [(kalix.field).jwt = {claim: INCLUDE}];", "string user = 1;"), strict, []string{"claim-not-compared t.Signed.user"}},
-		"another audience":     {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop", "bank"}, MaxAge: time.Hour})}, []string{"issuer-rule-loosened key"}},
-		"any age":              {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop"}})}, []string{"issuer-rule-loosened key"}},
-		"a key without rules":  {l.source(), []jwtpolicy.Key{strict[0], jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{ID: "new"})}, []string{"issuer-rule-loosened key", "issuer-rule-loosened key"}},
-		"shorter, if anything": {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop"}, MaxAge: time.Minute})}, nil},
+		"nothing":           {l.source(), strict, nil},
+		"issuer dropped":    {l.changed(who, strings.Replace(who, `, bearer_token_issuer: "me"`, "", 1)), strict, []string{"issuers-dropped t.S/Who"}},
+		"issuer added":      {l.changed(who, who+`, bearer_token_issuer: "you"`), strict, []string{"issuer-added t.S/Who"}},
+		"no token required": {l.changed("rpc Bearer(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }", "rpc Bearer(Plain) returns (Plain);"), strict, []string{"bearer-not-validated t.S/Bearer"}},
+		"stricter method":   {l.changed("rpc Open(Plain) returns (Plain);", "rpc Open(Plain) returns (Plain) { option (kalix.method).jwt = {validate: BEARER_TOKEN}; }"), strict, nil},
+		"field dropped":     {l.changed("string user = 1 [(kalix.field).jwt = {claim: INCLUDE}];", "string user = 1;"), strict, []string{"claim-not-compared t.Signed.user"}},
+		"other audience":    {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop", "bank"}, MaxAge: time.Hour})}, []string{"issuer-rule-loosened key"}},
+		"any age":           {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop"}})}, []string{"issuer-rule-loosened key"}},
+		"key without rules": {l.source(), []jwtpolicy.Key{strict[0], jwtpolicy.KeyBytes(newKey(), jwtpolicy.KeyOptions{ID: "new"})}, []string{"issuer-rule-loosened key", "issuer-rule-loosened key"}},
+		"shorter lifetimes": {l.source(), []jwtpolicy.Key{key(jwtpolicy.KeyOptions{Audiences: []string{"shop"}, MaxAge: time.Minute})}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var log strings.Builder
@@ -123,11 +123,11 @@ func TestReloadReportsWhatIsWeaker(t *testing.T) {
 				}
 			}
 			if len(seen.weakened) != len(row.want) || log.String() != before {
-				t.Errorf("what was refused is reported: %v\n%s", seen.weakened, log.String())
+				t.Errorf("a refused change is reported: %v\n%s", seen.weakened, log.String())
 			}
 			// A refused version must not become the base of the next comparison.
 			if err := p.Reload(t.Context(), l.source(), strict); err != nil && row.want != nil {
-				t.Errorf("back to what is in force: %v", err)
+				t.Errorf("back to the policy in force: %v", err)
 			}
 		})
 	}
@@ -154,11 +154,11 @@ func TestReloadRemembersWhatWasRemoved(t *testing.T) {
 		back  step
 		want  string
 	}{
-		"a method, open":       {[]jwtpolicy.Key{own}, step{without, []jwtpolicy.Key{own}}, step{open, []jwtpolicy.Key{own}}, "open-method-added t.S/Bearer, bearer-not-validated t.S/Bearer"},
-		"a service, as it was": {[]jwtpolicy.Key{own}, step{l.changed("service S {", "service Gone {"), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own}}, ""},
-		"a method, as it was":  {[]jwtpolicy.Key{own}, step{without, []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own}}, ""},
-		"an issuer, any aud":   {[]jwtpolicy.Key{own, key("a", "you", "shop")}, step{l.source(), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own, key("b", "you")}}, "issuer-rule-loosened you"},
-		"an issuer, as it was": {[]jwtpolicy.Key{own, key("a", "you", "shop")}, step{l.source(), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own, key("b", "you", "shop")}}, ""},
+		"method, now open":   {[]jwtpolicy.Key{own}, step{without, []jwtpolicy.Key{own}}, step{open, []jwtpolicy.Key{own}}, "open-method-added t.S/Bearer, bearer-not-validated t.S/Bearer"},
+		"service, unchanged": {[]jwtpolicy.Key{own}, step{l.changed("service S {", "service Gone {"), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own}}, ""},
+		"method, unchanged":  {[]jwtpolicy.Key{own}, step{without, []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own}}, ""},
+		"issuer, any aud":    {[]jwtpolicy.Key{own, key("a", "you", "shop")}, step{l.source(), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own, key("b", "you")}}, "issuer-rule-loosened you"},
+		"issuer, unchanged":  {[]jwtpolicy.Key{own, key("a", "you", "shop")}, step{l.source(), []jwtpolicy.Key{own}}, step{l.source(), []jwtpolicy.Key{own, key("b", "you", "shop")}}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, refuse := range []bool{false, true} {
@@ -186,7 +186,7 @@ func TestReloadRemembersWhatWasRemoved(t *testing.T) {
 				}
 				seen.weakened = nil
 				if err := p.Reload(t.Context(), row.back.src, row.back.keys); err != nil || len(seen.weakened) > 0 {
-					t.Errorf("the same again: %v %v", err, seen.weakened)
+					t.Errorf("same reload again: %v %v", err, seen.weakened)
 				}
 			}
 		})
@@ -235,14 +235,14 @@ func TestOpenPolicyIsLogged(t *testing.T) {
 		t.Fatal(err)
 	}
 	open := protosource.Files(nil, path)
-	for name, sources := range map[string][]jwtpolicy.Source{"a start": {open, open}, "a reload": {l.source(), open}} {
+	for name, sources := range map[string][]jwtpolicy.Source{"start": {open, open}, "reload": {l.source(), open}} {
 		var log strings.Builder
 		p := l.policy(sources[0], jwtpolicy.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
 		if err := p.Reload(t.Context(), sources[1], l.keys()); err != nil {
 			t.Fatal(err)
 		}
 		if n := strings.Count(log.String(), "the policy has no annotated method"); n != 1 {
-			t.Errorf("%s: %d lines, want 1\n%s", name, n, log.String())
+			t.Errorf("%s: got %d lines, want 1\n%s", name, n, log.String())
 		}
 	}
 }

@@ -26,8 +26,8 @@ func kit(t testing.TB) *jwttest.Kit {
 	return jwttest.New(t, protosource.Files(nil, path))
 }
 
-// TestWrongTokens: each wrong token is refused with the code and status that it lists,
-// and the good one passes until its hour is over. A36, S59.
+// TestWrongTokens: each wrong token is refused with the code and status that it lists, and
+// the valid one passes until its hour is over. A36, S59.
 func TestWrongTokens(t *testing.T) {
 	k := kit(t)
 	for _, method := range []string{"t.S/Who", "t.S/WhoBidi", "t.S/Bearer"} {

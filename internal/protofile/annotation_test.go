@@ -24,7 +24,7 @@ func varintField(num protowire.Number, value uint64) []byte {
 	return protowire.AppendVarint(protowire.AppendTag(nil, num, protowire.VarintType), value)
 }
 
-// methodSet is a set with one method, whose options are raw.
+// methodSet is a set with one method and raw options.
 func methodSet(t *testing.T, raw []byte) string {
 	t.Helper()
 	options := &descriptorpb.MethodOptions{}
@@ -52,28 +52,28 @@ func TestS45_S46_RefusesUnreadableAnnotations(t *testing.T) {
 		want string // of the error
 		jwt  string // of the annotation
 	}{
-		"nothing":                               {nil, "", "none"},
-		"other options":                         {append(varintField(33, 1), bytesField(72295728, []byte("x"))...), "", "none"},
-		"kalix without jwt":                     {bytesField(extension, bytesField(5, varintField(3, 7))), "", "none"},
-		"jwt, empty":                            {annotation(nil), "", ""},
-		"jwt":                                   {annotation(validate), "", "validate:BEARER_TOKEN"},
-		"packed":                                {annotation(bytesField(1, []byte{1, 2})), "", "validate:BEARER_TOKEN validate:MESSAGE"},
-		"unknown fields beside jwt":             {bytesField(extension, append(bytesField(77, []byte("x")), bytesField(jwt, validate)...)), "", "validate:BEARER_TOKEN"},
-		"in two pieces":                         {append(annotation(validate), annotation(varintField(2, 2))...), "", "validate:BEARER_TOKEN sign:MESSAGE"},
-		"an enum's number without a name":       {annotation(varintField(1, 9)), "", "validate:9"}, // policy refuses it
-		"the extension is a number":             {varintField(extension, 1), "field 1080 is not stored as a message", ""},
-		"the extension is no message":           {bytesField(extension, []byte("text")), "(kalix.method) of t.S.Do", ""},
-		"the extension is a group":              {protowire.AppendTag(protowire.AppendTag(nil, extension, protowire.StartGroupType), extension, protowire.EndGroupType), "field 1080", ""},
-		"jwt is a number":                       {bytesField(extension, varintField(jwt, 1)), "field 3 is not stored as a message", ""},
-		"jwt is cut short":                      {bytesField(extension, []byte{jwt<<3 | 2, 9, 1}), "unexpected EOF", ""},
-		"jwt is no message":                     {annotation([]byte{0xff}), "jwt is not of type kalix.JwtMethodOptions", ""},
-		"an unknown field in jwt":               {annotation(append(validate, varintField(9, 1)...)), "jwt holds field 9", ""},
-		"a field of another type in jwt":        {annotation(varintField(3, 1)), "jwt holds field 3", ""},
-		"an unknown field in a static claim":    {annotation(bytesField(4, varintField(9, 1))), "jwt.static_claim holds field 9", ""},
-		"a string that is no UTF-8":             {annotation(bytesField(3, []byte{0xff})), "is not valid UTF-8", ""},
-		"options that were never interpreted":   {bytesField(999, bytesField(2, append(bytesField(1, []byte("kalix.method")), varintField(2, 1)...))), "never interpreted", ""},
-		"a good piece, and one that is no jwt":  {append(annotation(validate), bytesField(extension, varintField(jwt, 1))...), "field 3", ""},
-		"a good jwt, and an extension no bytes": {append(annotation(validate), varintField(extension, 1)...), "field 1080", ""},
+		"nothing":                            {nil, "", "none"},
+		"other options":                      {append(varintField(33, 1), bytesField(72295728, []byte("x"))...), "", "none"},
+		"kalix without jwt":                  {bytesField(extension, bytesField(5, varintField(3, 7))), "", "none"},
+		"jwt, empty":                         {annotation(nil), "", ""},
+		"jwt":                                {annotation(validate), "", "validate:BEARER_TOKEN"},
+		"packed":                             {annotation(bytesField(1, []byte{1, 2})), "", "validate:BEARER_TOKEN validate:MESSAGE"},
+		"unknown fields next to jwt":         {bytesField(extension, append(bytesField(77, []byte("x")), bytesField(jwt, validate)...)), "", "validate:BEARER_TOKEN"},
+		"split in two":                       {append(annotation(validate), annotation(varintField(2, 2))...), "", "validate:BEARER_TOKEN sign:MESSAGE"},
+		"unknown enum number":                {annotation(varintField(1, 9)), "", "validate:9"}, // policy refuses it
+		"extension is a number":              {varintField(extension, 1), "field 1080 is not stored as a message", ""},
+		"extension is not a message":         {bytesField(extension, []byte("text")), "(kalix.method) of t.S.Do", ""},
+		"extension is a group":               {protowire.AppendTag(protowire.AppendTag(nil, extension, protowire.StartGroupType), extension, protowire.EndGroupType), "field 1080", ""},
+		"jwt is a number":                    {bytesField(extension, varintField(jwt, 1)), "field 3 is not stored as a message", ""},
+		"jwt is truncated":                   {bytesField(extension, []byte{jwt<<3 | 2, 9, 1}), "unexpected EOF", ""},
+		"jwt is not a message":               {annotation([]byte{0xff}), "jwt is not of type kalix.JwtMethodOptions", ""},
+		"unknown field in jwt":               {annotation(append(validate, varintField(9, 1)...)), "jwt holds field 9", ""},
+		"wrong type in jwt":                  {annotation(varintField(3, 1)), "jwt holds field 3", ""},
+		"unknown field in a static claim":    {annotation(bytesField(4, varintField(9, 1))), "jwt.static_claim holds field 9", ""},
+		"string not UTF-8":                   {annotation(bytesField(3, []byte{0xff})), "is not valid UTF-8", ""},
+		"uninterpreted options":              {bytesField(999, bytesField(2, append(bytesField(1, []byte("kalix.method")), varintField(2, 1)...))), "never interpreted", ""},
+		"valid part, and one not a jwt":      {append(annotation(validate), bytesField(extension, varintField(jwt, 1))...), "field 3", ""},
+		"valid jwt, and extension not bytes": {append(annotation(validate), varintField(extension, 1)...), "field 1080", ""},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -167,20 +167,20 @@ message M {
 		got  descset.Position
 		want string
 	}{
-		"annotation":                     {method.Position(), ":6:5"},
-		"first of a list":                {method.Position(1, 0), ":7:18"},
-		"second of a list":               {method.Position(1, 1), ":8:18"},
-		"first static claim":             {method.Position(4, 0), ":9:7"},
-		"second static claim":            {method.Position(4, 1), ":10:7"},
-		"its pattern":                    {method.Position(4, 1, 3), ":12:9"},
-		"what is not there: the claim":   {method.Position(4, 1, 2), ":10:7"},
-		"what is not there: the option":  {method.Position(3, 0), ":6:5"},
-		"of several statements":          {field.Position(), ":20:5"},
-		"the first statement":            {field.Position(3), ":20:5"},
-		"the second statement":           {field.Position(6, 0), ":21:5"},
-		"declaration of a method":        {set.Position(set.Method("t.S/Open")), ":16:3"},
-		"declaration, a tab in front":    {set.Position(set.Method("t.S/Do")), ":5:9"},
-		"declaration of another message": {set.Position(set.Message("t.M")), ":18:1"},
+		"annotation":                  {method.Position(), ":6:5"},
+		"first of a list":             {method.Position(1, 0), ":7:18"},
+		"second of a list":            {method.Position(1, 1), ":8:18"},
+		"first static claim":          {method.Position(4, 0), ":9:7"},
+		"second static claim":         {method.Position(4, 1), ":10:7"},
+		"pattern of the static claim": {method.Position(4, 1, 3), ":12:9"},
+		"missing pattern: the claim":  {method.Position(4, 1, 2), ":10:7"},
+		"missing option":              {method.Position(3, 0), ":6:5"},
+		"several statements":          {field.Position(), ":20:5"},
+		"first statement":             {field.Position(3), ":20:5"},
+		"second statement":            {field.Position(6, 0), ":21:5"},
+		"declaration of a method":     {set.Position(set.Method("t.S/Open")), ":16:3"},
+		"declaration after a tab":     {set.Position(set.Method("t.S/Do")), ":5:9"},
+		"declaration of a message":    {set.Position(set.Message("t.M")), ":18:1"},
 	}
 	for name, c := range tests {
 		if c.got.String() != file+c.want {
@@ -210,19 +210,19 @@ func TestExamples(t *testing.T) {
 		}
 	}
 	if own != len(list) || len(set.Warnings()) > 0 {
-		t.Errorf("%d files, want %d; warnings: %v", own, len(list), set.Warnings())
+		t.Errorf("got %d files, want %d; warnings: %v", own, len(list), set.Warnings())
 	}
 	for _, name := range []string{
 		"examples.bearer.Library/LendBook", "examples.service.JwtSpecService/MessageWithIssuer", "examples.message.Orders/Cancel", "examples.token.Tickets/AdmitHolder",
 		"examples.staticclaim.Editors/Write", "examples.nested.Parcels/Ship", "examples.claim.Claims/Validate", "com.example.JwtServiceAction/JwtInMessage",
 	} {
 		if m := set.Method(name); m == nil || set.Annotation(m) == nil {
-			t.Errorf("%s is not there, or has no annotation", name)
+			t.Errorf("%s is missing or has no annotation", name)
 		}
 	}
 	for _, name := range []string{"", "/", "examples.bearer.Library", "/examples.bearer.Library/LendBook", "examples.bearer.Library.LendBook", "examples.bearer.Library/LendBook/", "examples.bearer.Library/lendbook", "examples.bearer.Book/isbn"} {
 		if set.Method(name) != nil {
-			t.Errorf("%q is a method", name)
+			t.Errorf("%q is found as a method", name)
 		}
 	}
 }

@@ -19,7 +19,7 @@ import (
 
 const latin1 = "caf\xe9"
 
-// latin1Source has body in a file with both spellings at hand.
+// latin1Source has body in a file where both spellings are imported.
 func latin1Source(body string) string {
 	return "syntax = \"proto3\";\npackage t;\nimport \"kalix/annotations.proto\";\nimport \"jwtctl/v1/annotations.proto\";\nimport \"google/protobuf/descriptor.proto\";\n" + body
 }
@@ -30,9 +30,9 @@ func TestRefusesAnnotationThatIsNotUTF8(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ body, at, want string }{
 		"in a literal":        {`message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "` + latin1 + `"}]; }`, ":6:64", "(kalix.field).jwt.name of t.M.a"},
-		"by its own option":   {`message M { string a = 1 [(kalix.field).jwt.name = "` + latin1 + `"]; }`, ":6:27", "(kalix.field).jwt.name of t.M.a"},
+		"separate option":     {`message M { string a = 1 [(kalix.field).jwt.name = "` + latin1 + `"]; }`, ":6:27", "(kalix.field).jwt.name of t.M.a"},
 		"whole message":       {`message M { string a = 1 [(kalix.field) = {jwt {name: "` + latin1 + `"}}]; }`, ":6:49", "(kalix.field).jwt.name of t.M.a"},
-		"in two pieces":       {`message M { string a = 1 [(kalix.field).jwt = {name: "ca" 'f` + "\xe9" + `'}]; }`, ":6:48", "(kalix.field).jwt.name of t.M.a"},
+		"split in two":        {`message M { string a = 1 [(kalix.field).jwt = {name: "ca" 'f` + "\xe9" + `'}]; }`, ":6:48", "(kalix.field).jwt.name of t.M.a"},
 		"as an escape":        {`message M { string a = 1 [(kalix.field).jwt = {name: "caf\xe9"}]; }`, ":6:48", "(kalix.field).jwt.name of t.M.a"},
 		"as an octal escape":  {`message M { string a = 1 [(kalix.field).jwt = {name: "caf\351"}]; }`, ":6:48", "(kalix.field).jwt.name of t.M.a"},
 		"lone surrogate":      {`message M { string a = 1 [(kalix.field).jwt = {name: "\ud800"}]; }`, ":6:48", "(kalix.field).jwt.name of t.M.a"},
@@ -64,7 +64,7 @@ func latin1Set(t *testing.T, dir string) string {
 	out := filepath.Join(t.TempDir(), "set.binpb")
 	cmd := exec.CommandContext(t.Context(), "protoc", "-o", out, "--include_imports", "-I"+dir, "-I"+own, "-I../../proto", "t.proto")
 	if text, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("protoc (make tools installs it): %v\n%s", err, text)
+		t.Fatalf("protoc (installed by make tools): %v\n%s", err, text)
 	}
 	return out
 }
@@ -81,7 +81,7 @@ func TestTakesOtherTextThatIsNotUTF8(t *testing.T) {
 		"bytes":            extend + `message M { string a = 1 [(data) = "` + latin1 + `", (kalix.field).jwt = {claim: INCLUDE}]; }`,
 		"file option":      `option go_package = "` + latin1 + `"; message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }`,
 		"next to jwt":      `message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; } service S { option (kalix.service) = {component: "` + latin1 + `" jwt {}}; }`,
-		"U+FFFD itself":    "message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: \"\ufffd\"}]; }",
+		"literal U+FFFD":   "message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: \"\ufffd\"}]; }",
 		"U+FFFD in octal":  `message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "\357\277\275"}]; }`,
 		"U+FFFD as escape": `message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: "\ufffd"}]; }`,
 		"byte order mark":  "message M { string a = 1 [(kalix.field).jwt = {claim: INCLUDE, name: \"é\"}]; }",
@@ -95,7 +95,7 @@ func TestTakesOtherTextThatIsNotUTF8(t *testing.T) {
 			for _, src := range []Sources{{Protos: []string{dir}}, {DescriptorSets: []string{latin1Set(t, dir)}}} {
 				set := load(t, src)
 				if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil {
-					t.Errorf("%+v: the annotation is lost", src)
+					t.Errorf("%+v: the annotation was dropped", src)
 				}
 			}
 		})
@@ -112,7 +112,7 @@ func TestReadsSurrogatePairAsProtocDoes(t *testing.T) {
 		a := set.Annotation(set.Message("t.M").Fields().Get(0))
 		name := a.JWT.Get(a.JWT.Descriptor().Fields().ByName("name")).String()
 		if name != "\U0001F600\U0001F600\\ud83d\t" {
-			t.Errorf("read as %q", name)
+			t.Errorf("got %q", name)
 		}
 	}
 }
@@ -128,7 +128,7 @@ func TestRefusesJSONImageThatIsNotUTF8(t *testing.T) {
 	for _, text := range []string{latin1, `\ud800`} {
 		changed := bytes.ReplaceAll(image, []byte(`"here"`), []byte(`"`+text+`"`))
 		if bytes.Equal(changed, image) {
-			t.Fatal("the image does not have the name")
+			t.Fatal("the image lacks the name")
 		}
 		refused(t, Sources{DescriptorSets: []string{testkit.File(t, filepath.Join(t.TempDir(), "image.json"), changed)}}, fault.DescriptorInvalid, "not a Buf image in JSON")
 	}
@@ -152,7 +152,7 @@ func TestUnquoteAgreesWithTheParser(t *testing.T) {
 		for _, d := range tree.Decls {
 			if option, is := d.(*ast.OptionNode); is {
 				if want := option.Val.Value().(string); unquote(literal) != want {
-					t.Fatalf("%s is %q, the parser reads %q", literal, unquote(literal), want)
+					t.Fatalf("%s: got %q, the parser reads %q", literal, unquote(literal), want)
 				}
 			}
 		}

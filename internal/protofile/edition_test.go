@@ -68,7 +68,7 @@ func TestReadsSetsOfEdition2024(t *testing.T) {
 	one.OptionDependency, one.Dependency = one.GetDependency(), nil
 	got := load(t, Sources{DescriptorSets: []string{testkit.File(t, filepath.Join(dir, "set.binpb"), marshal(t, set))}})
 	if f := got.Message("t.M").Fields().Get(0); got.Annotation(f) == nil || !f.HasPresence() {
-		t.Errorf("annotation %v, presence %t", got.Annotation(f), f.HasPresence())
+		t.Errorf("got annotation %v, presence %t", got.Annotation(f), f.HasPresence())
 	}
 }
 

@@ -27,33 +27,33 @@ func TestFindsFilesFoldersAndPatterns(t *testing.T) {
 		want          string
 		code          fault.Code
 	}{
-		"file":                       {nil, []string{"proto/a.proto"}, "proto/a.proto", ""},
-		"file, with import path":     {[]string{"proto"}, []string{"proto/a.proto"}, "a.proto", ""},
-		"file, absolute":             {nil, []string{abs + "/a.proto"}, "a.proto", ""},
-		"file elsewhere":             {nil, []string{"../" + filepath.Base(dir) + "/lib/d.proto"}, "d.proto", ""},
-		"folder":                     {nil, []string{"proto"}, "a.proto x/b.proto x/y/c.proto", ""},
-		"folder, slash behind":       {nil, []string{"proto/"}, "a.proto x/b.proto x/y/c.proto", ""},
-		"folder in an import path":   {[]string{"proto"}, []string{"proto/x"}, "x/b.proto x/y/c.proto", ""},
-		"**":                         {nil, []string{"proto/**/*.proto"}, "a.proto x/b.proto x/y/c.proto", ""},
-		"** below an import path":    {[]string{"."}, []string{"proto/**/*.proto"}, "proto/a.proto proto/x/b.proto proto/x/y/c.proto", ""},
-		"** in front":                {[]string{"."}, []string{"**/c.proto"}, "proto/x/y/c.proto", ""},
-		"** twice":                   {nil, []string{"proto/**/**/c.proto"}, "x/y/c.proto", ""},
-		"*":                          {nil, []string{"proto/*.proto"}, "a.proto", ""},
-		"* for a folder":             {nil, []string{"proto/*/*.proto"}, "x/b.proto", ""},
-		"? and []":                   {nil, []string{"proto/x/[a-b].prot?"}, "b.proto", ""},
-		"absolute pattern":           {nil, []string{abs + "/**/b.proto"}, "x/b.proto", ""},
-		"overlapping":                {nil, []string{"proto", "proto/a.proto", "proto/**"}, "", fault.ProtoSyntax}, // ** includes readme.txt
-		"overlapping, all .proto":    {nil, []string{"proto", "proto/a.proto"}, "a.proto x/b.proto x/y/c.proto", ""},
-		"two folders":                {nil, []string{"lib", "proto"}, "a.proto d.proto x/b.proto x/y/c.proto", ""},
-		"a later path does":          {[]string{"lib", "proto"}, []string{"proto/a.proto"}, "a.proto", ""},
-		"missing":                    {nil, []string{"nowhere.proto"}, "", fault.DescriptorUnreadable},
-		"nothing matches":            {nil, []string{"proto/**/z*.proto"}, "", fault.DescriptorUnreadable},
-		"no pattern":                 {nil, []string{"proto/[.proto"}, "", fault.DescriptorUnreadable},
-		"folder of no .proto":        {nil, []string{t.TempDir()}, "", fault.DescriptorUnreadable},
-		"in no import path":          {[]string{"lib"}, []string{"proto/a.proto"}, "", fault.ImportNotAllowed},
-		"no such import path":        {[]string{"nowhere"}, []string{"proto/a.proto"}, "", fault.DescriptorUnreadable},
-		"import path that is a file": {[]string{"proto/a.proto"}, []string{"proto/a.proto"}, "", fault.DescriptorUnreadable},
-		"nothing at all":             {nil, nil, "", fault.UsageError},
+		"file":                        {nil, []string{"proto/a.proto"}, "proto/a.proto", ""},
+		"file, with import path":      {[]string{"proto"}, []string{"proto/a.proto"}, "a.proto", ""},
+		"file, absolute":              {nil, []string{abs + "/a.proto"}, "a.proto", ""},
+		"file in another folder":      {nil, []string{"../" + filepath.Base(dir) + "/lib/d.proto"}, "d.proto", ""},
+		"folder":                      {nil, []string{"proto"}, "a.proto x/b.proto x/y/c.proto", ""},
+		"folder, trailing slash":      {nil, []string{"proto/"}, "a.proto x/b.proto x/y/c.proto", ""},
+		"folder in an import path":    {[]string{"proto"}, []string{"proto/x"}, "x/b.proto x/y/c.proto", ""},
+		"**":                          {nil, []string{"proto/**/*.proto"}, "a.proto x/b.proto x/y/c.proto", ""},
+		"** below an import path":     {[]string{"."}, []string{"proto/**/*.proto"}, "proto/a.proto proto/x/b.proto proto/x/y/c.proto", ""},
+		"leading **":                  {[]string{"."}, []string{"**/c.proto"}, "proto/x/y/c.proto", ""},
+		"two **":                      {nil, []string{"proto/**/**/c.proto"}, "x/y/c.proto", ""},
+		"*":                           {nil, []string{"proto/*.proto"}, "a.proto", ""},
+		"* for a folder":              {nil, []string{"proto/*/*.proto"}, "x/b.proto", ""},
+		"? and []":                    {nil, []string{"proto/x/[a-b].prot?"}, "b.proto", ""},
+		"absolute pattern":            {nil, []string{abs + "/**/b.proto"}, "x/b.proto", ""},
+		"overlapping":                 {nil, []string{"proto", "proto/a.proto", "proto/**"}, "", fault.ProtoSyntax}, // ** includes readme.txt
+		"overlapping, all .proto":     {nil, []string{"proto", "proto/a.proto"}, "a.proto x/b.proto x/y/c.proto", ""},
+		"two folders":                 {nil, []string{"lib", "proto"}, "a.proto d.proto x/b.proto x/y/c.proto", ""},
+		"file in a later import path": {[]string{"lib", "proto"}, []string{"proto/a.proto"}, "a.proto", ""},
+		"missing":                     {nil, []string{"nowhere.proto"}, "", fault.DescriptorUnreadable},
+		"nothing matches":             {nil, []string{"proto/**/z*.proto"}, "", fault.DescriptorUnreadable},
+		"invalid pattern":             {nil, []string{"proto/[.proto"}, "", fault.DescriptorUnreadable},
+		"folder without .proto files": {nil, []string{t.TempDir()}, "", fault.DescriptorUnreadable},
+		"outside the import paths":    {[]string{"lib"}, []string{"proto/a.proto"}, "", fault.ImportNotAllowed},
+		"no such import path":         {[]string{"nowhere"}, []string{"proto/a.proto"}, "", fault.DescriptorUnreadable},
+		"import path that is a file":  {[]string{"proto/a.proto"}, []string{"proto/a.proto"}, "", fault.DescriptorUnreadable},
+		"no inputs":                   {nil, nil, "", fault.UsageError},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -68,7 +68,7 @@ func TestFindsFilesFoldersAndPatterns(t *testing.T) {
 			for _, f := range set.Files() {
 				names = append(names, f.Descriptor.Path())
 				if _, err := os.Stat(f.Location); err != nil {
-					t.Errorf("%s is said to be at %s", f.Descriptor.Path(), f.Location)
+					t.Errorf("%s: got path %s", f.Descriptor.Path(), f.Location)
 				}
 			}
 			if got := strings.Join(names, " "); got != c.want {
@@ -78,7 +78,7 @@ func TestFindsFilesFoldersAndPatterns(t *testing.T) {
 	}
 }
 
-// TestRefusesShadowedFiles: a file whose name is taken by another one is an error, rather
+// TestRefusesShadowedFiles: a file whose name belongs to another one is an error, rather
 // than replaced by it.
 func TestRefusesShadowedFiles(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"one/a.proto": "syntax = 'proto3'; message One {}", "two/a.proto": "syntax = 'proto3'; message Two {}"})
@@ -106,17 +106,17 @@ func TestFileNames(t *testing.T) {
 		code          fault.Code
 	}{
 		"from an import path":         {[]string{"api"}, []string{"kalix2/x.proto"}, "kalix2/x.proto", ""},
-		"from the second":             {[]string{"api/lib", "api"}, []string{"y.proto"}, "kalix2/x.proto y.proto", ""},
+		"from the second import path": {[]string{"api/lib", "api"}, []string{"y.proto"}, "kalix2/x.proto y.proto", ""},
 		"both":                        {[]string{"api"}, []string{"kalix2/x.proto", "./api/kalix2/x.proto", "api/lib/../kalix2/x.proto"}, "kalix2/x.proto", ""},
-		"the working folder first":    {[]string{".", "api"}, []string{"own.proto"}, "own.proto", ""},
-		"another of that name":        {[]string{"api"}, []string{"own.proto"}, "own.proto: is not under any import path", fault.ImportNotAllowed},
+		"working folder first":        {[]string{".", "api"}, []string{"own.proto"}, "own.proto", ""},
+		"other file of that name":     {[]string{"api"}, []string{"own.proto"}, "own.proto: is not under any import path", fault.ImportNotAllowed},
 		"in neither":                  {[]string{"api"}, []string{"nowhere/x.proto"}, "nowhere/x.proto: no such file", fault.DescriptorUnreadable},
 		"dangling link":               {nil, []string{"here.proto"}, "here.proto: is a link to nowhere.proto, which does not exist", fault.DescriptorUnreadable},
 		"dangling, in an import path": {[]string{"api"}, []string{"gone.proto"}, "api/gone.proto: is a link to away.proto, which does not exist", fault.DescriptorUnreadable},
 		"dangling folder":             {[]string{"api"}, []string{"lost.proto"}, "import of lost/a.proto: api/lost is a link to away, which does not exist", fault.ImportNotFound},
 		"imported by two names":       {[]string{"api", "."}, []string{"twice.proto"}, "two names, api/kalix2/x.proto (api/kalix2/x.proto) and kalix2/x.proto (api/kalix2/x.proto)", fault.ImportNotAllowed},
-		"a link and its file":         {nil, []string{"api/link.proto", "api/kalix2/x.proto"}, "two names, api/kalix2/x.proto (api/kalix2/x.proto) and api/link.proto (api/link.proto)", fault.ImportNotAllowed},
-		"a folder with both":          {nil, []string{"api/lib"}, "own.proto", ""},
+		"link and its file":           {nil, []string{"api/link.proto", "api/kalix2/x.proto"}, "two names, api/kalix2/x.proto (api/kalix2/x.proto) and api/link.proto (api/link.proto)", fault.ImportNotAllowed},
+		"folder with both":            {nil, []string{"api/lib"}, "own.proto", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			set, err := Load(t.Context(), Sources{ImportPaths: c.paths, Protos: c.protos})
@@ -150,7 +150,7 @@ func TestReportsEveryErrorWithItsPosition(t *testing.T) {
 	_, err := Load(context.Background(), Sources{Protos: []string{filepath.Join(dir, "a.proto")}})
 	for _, want := range []string{"a.proto:4:3: ", "Lost"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("no %s in %v", want, err)
+			t.Errorf("want %s in %v", want, err)
 		}
 	}
 	refused(t, Sources{Protos: []string{filepath.Join(dir, "b.proto")}}, fault.ProtoSyntax, filepath.Join(dir, "b.proto")+":3:12: ")

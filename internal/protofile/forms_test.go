@@ -98,17 +98,17 @@ func TestA4_EveryForm(t *testing.T) {
 		data       []byte
 		sourceInfo bool
 	}{
-		"protoc -o":                             {bytesOf(protoc(t, fixtures, own)), false},
-		"protoc --include_imports":              {bytesOf(protoc(t, fixtures, own, "--include_imports")), false},
-		"protoc --include_source_info":          {bytesOf(protoc(t, fixtures, own, "--include_source_info")), true},
-		"protoc with both":                      {bytesOf(full), true},
-		"protoc, gzip":                          {packed(t, bytesOf(full)), true},
-		"Buf image":                             {marshal(t, image(t, full, name)), true},
-		"Buf image, gzip":                       {packed(t, marshal(t, image(t, full, name))), true},
-		"Buf image, JSON":                       {imageJSON(t, full, source.Types(), name), true},
-		"Buf image, JSON, gzip":                 {packed(t, imageJSON(t, full, source.Types(), name)), true},
-		"Buf image, JSON, without its imports":  {imageJSON(t, protoc(t, fixtures, own, "--include_source_info"), source.Types(), name), true},
-		"options in pieces, as unknown ones do": {marshal(t, inPieces(t, full)), true},
+		"protoc -o":                            {bytesOf(protoc(t, fixtures, own)), false},
+		"protoc --include_imports":             {bytesOf(protoc(t, fixtures, own, "--include_imports")), false},
+		"protoc --include_source_info":         {bytesOf(protoc(t, fixtures, own, "--include_source_info")), true},
+		"protoc, both flags":                   {bytesOf(full), true},
+		"protoc, gzip":                         {packed(t, bytesOf(full)), true},
+		"Buf image":                            {marshal(t, image(t, full, name)), true},
+		"Buf image, gzip":                      {packed(t, marshal(t, image(t, full, name))), true},
+		"Buf image, JSON":                      {imageJSON(t, full, source.Types(), name), true},
+		"Buf image, JSON, gzip":                {packed(t, imageJSON(t, full, source.Types(), name)), true},
+		"Buf image, JSON, without its imports": {imageJSON(t, protoc(t, fixtures, own, "--include_source_info"), source.Types(), name), true},
+		"split options, like unknown ones":     {marshal(t, inPieces(t, full)), true},
 	}
 	for form, c := range tests {
 		t.Run(form, func(t *testing.T) {
@@ -118,14 +118,14 @@ func TestA4_EveryForm(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			if got := model(set, true); c.sourceInfo && got != shallow.Replace(model(source, true)) {
-				t.Errorf("positions differ: got\n%s\nfrom source\n%s", got, model(source, true))
+				t.Errorf("positions: got\n%s\nwant, from source\n%s", got, model(source, true))
 			}
 			if reported := len(set.Warnings()) > 0; reported == c.sourceInfo {
 				t.Errorf("source info: %v, warnings: %v", c.sourceInfo, set.Warnings())
 			}
 			fromStdin := load(t, Sources{DescriptorSets: []string{"-"}, Stdin: bytes.NewReader(c.data)})
 			if model(fromStdin, true) != model(set, true) {
-				t.Error("read differently from standard input")
+				t.Error("different result from standard input")
 			}
 		})
 	}
@@ -185,12 +185,12 @@ func TestA4_SeveralInputs(t *testing.T) {
 	want := model(load(t, Sources{Protos: []string{dir}}), false)
 	alone := testkit.Folder(t, map[string]string{"b.proto": string(mustRead(t, filepath.Join(dir, "b.proto")))})
 	tests := map[string]Sources{
-		"two sets":                     {DescriptorSets: []string{a, b}},
-		"two sets the other way round": {DescriptorSets: []string{b, a}},
-		"a set twice":                  {DescriptorSets: []string{both, both}},
-		"a set and one of its files":   {DescriptorSets: []string{both, a}},
-		"a source and its set":         {Protos: []string{dir}, DescriptorSets: []string{both}},
-		"a source that needs a set":    {Protos: []string{alone}, DescriptorSets: []string{a}},
+		"two sets":                 {DescriptorSets: []string{a, b}},
+		"two sets in reverse":      {DescriptorSets: []string{b, a}},
+		"same set twice":           {DescriptorSets: []string{both, both}},
+		"set and one of its files": {DescriptorSets: []string{both, a}},
+		"source and its set":       {Protos: []string{dir}, DescriptorSets: []string{both}},
+		"source that needs a set":  {Protos: []string{alone}, DescriptorSets: []string{a}},
 	}
 	for name, src := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestA4_SeveralInputs(t *testing.T) {
 				t.Errorf("got\n%s\nwant\n%s", got, want)
 			}
 			if set.Method("t.S/M") == nil || set.Method("t.S/M").Input() != set.Message("t.A") {
-				t.Error("the method does not lead to the one message A")
+				t.Error("the method's input is not the only message A")
 			}
 		})
 	}
@@ -214,12 +214,12 @@ func TestA4_InputsThatDiffer(t *testing.T) {
 		other string
 		same  bool
 	}{
-		"itself":             {one, true},
-		"a comment":          {"// words\n" + one, true},
-		"written out":        {strings.Replace(one, "(kalix.field).jwt.claim = INCLUDE", "(kalix.field) = {jwt: {claim: INCLUDE}}", 1), true},
-		"another annotation": {strings.Replace(one, "INCLUDE", "EXTRACT", 1), false},
-		"no annotation":      {strings.Replace(one, "[(kalix.field).jwt.claim = INCLUDE]", "", 1), false},
-		"another field":      {strings.Replace(one, "x = 1", "x = 2", 1), false},
+		"itself":           {one, true},
+		"comment":          {"// words\n" + one, true},
+		"explicit default": {strings.Replace(one, "(kalix.field).jwt.claim = INCLUDE", "(kalix.field) = {jwt: {claim: INCLUDE}}", 1), true},
+		"other annotation": {strings.Replace(one, "INCLUDE", "EXTRACT", 1), false},
+		"no annotation":    {strings.Replace(one, "[(kalix.field).jwt.claim = INCLUDE]", "", 1), false},
+		"other field":      {strings.Replace(one, "x = 1", "x = 2", 1), false},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {

@@ -51,7 +51,7 @@ func field(f *fieldProto) func(*fileProto) {
 	}
 }
 
-// deepMessages is a set whose messages nest n levels.
+// deepMessages is a set with messages nested n levels deep.
 func deepMessages(tb testing.TB, n int) []byte {
 	inner := []byte{}
 	for range n {
@@ -76,55 +76,55 @@ func TestS51_HostileDescriptorSetsAreRefused(t *testing.T) {
 		code fault.Code
 		want string
 	}{
-		"empty":                   {nil, fault.DescriptorInvalid, "contains no files"},
-		"random":                  {random, fault.DescriptorInvalid, "neither a FileDescriptorSet"},
-		"text":                    {[]byte("hello, world"), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
-		"a .proto source":         {[]byte("syntax = \"proto3\";\nmessage M {}\n"), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
-		"one file, not a set":     {marshal(t, file("a.proto", nil)), fault.DescriptorInvalid, ""},
-		"cut short":               {good[:len(good)-1], fault.DescriptorInvalid, "truncated"},
-		"bytes behind it":         {append(bytes.Clone(good), 0), fault.DescriptorInvalid, ""},
-		"a field that no set has": {append(bytes.Clone(good), varintField(5, 1)...), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
-		"no name":                 {setOf(t, file("", nil)), fault.DescriptorInvalid, "has no name"},
-		"missing import that is used": {setOf(t, file("a.proto", func(f *fileProto) {
+		"empty":                  {nil, fault.DescriptorInvalid, "contains no files"},
+		"random":                 {random, fault.DescriptorInvalid, "neither a FileDescriptorSet"},
+		"text":                   {[]byte("hello, world"), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
+		".proto source":          {[]byte("syntax = \"proto3\";\nmessage M {}\n"), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
+		"one file, not a set":    {marshal(t, file("a.proto", nil)), fault.DescriptorInvalid, ""},
+		"truncated":              {good[:len(good)-1], fault.DescriptorInvalid, "truncated"},
+		"trailing bytes":         {append(bytes.Clone(good), 0), fault.DescriptorInvalid, ""},
+		"unknown field of a set": {append(bytes.Clone(good), varintField(5, 1)...), fault.DescriptorInvalid, "neither a FileDescriptorSet"},
+		"no name":                {setOf(t, file("", nil)), fault.DescriptorInvalid, "has no name"},
+		"missing import, used": {setOf(t, file("a.proto", func(f *fileProto) {
 			field(&fieldProto{Type: message, TypeName: proto.String(".other.X")})(f)
 			f.Dependency = []string{"other.proto"}
 		})), fault.ImportNotFound, "uses other.X, and its import of other.proto is missing"},
-		"type that is nowhere": {setOf(t, file("a.proto", field(&fieldProto{Type: message, TypeName: proto.String(".t.None")}))), fault.ImportNotFound, "uses t.None"},
-		"enum that is nowhere": {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_ENUM.Enum(), TypeName: proto.String(".t.None")}))), fault.ImportNotFound, "uses t.None"},
-		"relative type":        {setOf(t, file("a.proto", field(&fieldProto{Type: message, TypeName: proto.String("None")}))), fault.ImportNotFound, "None"},
+		"missing type":  {setOf(t, file("a.proto", field(&fieldProto{Type: message, TypeName: proto.String(".t.None")}))), fault.ImportNotFound, "uses t.None"},
+		"missing enum":  {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_ENUM.Enum(), TypeName: proto.String(".t.None")}))), fault.ImportNotFound, "uses t.None"},
+		"relative type": {setOf(t, file("a.proto", field(&fieldProto{Type: message, TypeName: proto.String("None")}))), fault.ImportNotFound, "None"},
 		"method without a type": {setOf(t, file("a.proto", func(f *fileProto) {
 			f.Service = []*descriptorpb.ServiceDescriptorProto{{Name: proto.String("S"), Method: []*descriptorpb.MethodDescriptorProto{{Name: proto.String("Do"), InputType: proto.String(".t.None"), OutputType: proto.String(".t.Maproto")}}}}
 		})), fault.ImportNotFound, "uses t.None"},
-		"imports itself":             {setOf(t, file("a.proto", imports("a.proto"))), fault.DescriptorInvalid, "imports itself"},
-		"cycle":                      {setOf(t, file("a.proto", imports("b.proto")), file("b.proto", imports("c.proto")), file("c.proto", imports("a.proto"))), fault.DescriptorInvalid, "imports itself"},
-		"file twice":                 {append(bytes.Clone(good), good...), fault.DescriptorInvalid, "the name of another file"},
-		"symbol twice":               {setOf(t, file("a.proto", nil), file("b.proto", func(f *fileProto) { f.MessageType[0].Name = proto.String("Maproto") })), fault.DescriptorInvalid, "Maproto"},
-		"symbol twice in one file":   {setOf(t, file("a.proto", func(f *fileProto) { f.MessageType = append(f.MessageType, f.MessageType[0]) })), fault.DescriptorInvalid, "Maproto"},
-		"bad syntax":                 {setOf(t, file("a.proto", func(f *fileProto) { f.Syntax = proto.String("proto9") })), fault.DescriptorInvalid, "proto9"},
-		"future edition":             {setOf(t, file("a.proto", func(f *fileProto) { f.Syntax, f.Edition = proto.String("editions"), &edition })), fault.DescriptorInvalid, "edition"},
-		"public import out of range": {setOf(t, file("a.proto", func(f *fileProto) { f.PublicDependency = []int32{7} })), fault.DescriptorInvalid, "import"},
-		"oneof out of range":         {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), OneofIndex: proto.Int32(9)}))), fault.DescriptorInvalid, ""},
-		"oneof below zero":           {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), OneofIndex: proto.Int32(-1)}))), fault.DescriptorInvalid, ""},
+		"imports itself":               {setOf(t, file("a.proto", imports("a.proto"))), fault.DescriptorInvalid, "imports itself"},
+		"cycle":                        {setOf(t, file("a.proto", imports("b.proto")), file("b.proto", imports("c.proto")), file("c.proto", imports("a.proto"))), fault.DescriptorInvalid, "imports itself"},
+		"duplicate file":               {append(bytes.Clone(good), good...), fault.DescriptorInvalid, "the name of another file"},
+		"duplicate symbol":             {setOf(t, file("a.proto", nil), file("b.proto", func(f *fileProto) { f.MessageType[0].Name = proto.String("Maproto") })), fault.DescriptorInvalid, "Maproto"},
+		"duplicate symbol in one file": {setOf(t, file("a.proto", func(f *fileProto) { f.MessageType = append(f.MessageType, f.MessageType[0]) })), fault.DescriptorInvalid, "Maproto"},
+		"invalid syntax":               {setOf(t, file("a.proto", func(f *fileProto) { f.Syntax = proto.String("proto9") })), fault.DescriptorInvalid, "proto9"},
+		"future edition":               {setOf(t, file("a.proto", func(f *fileProto) { f.Syntax, f.Edition = proto.String("editions"), &edition })), fault.DescriptorInvalid, "edition"},
+		"public import out of range":   {setOf(t, file("a.proto", func(f *fileProto) { f.PublicDependency = []int32{7} })), fault.DescriptorInvalid, "import"},
+		"oneof out of range":           {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), OneofIndex: proto.Int32(9)}))), fault.DescriptorInvalid, ""},
+		"oneof below zero":             {setOf(t, file("a.proto", field(&fieldProto{Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), OneofIndex: proto.Int32(-1)}))), fault.DescriptorInvalid, ""},
 		"span of one number": {setOf(t, file("a.proto", func(f *fileProto) {
 			f.SourceCodeInfo = &descriptorpb.SourceCodeInfo{Location: []*descriptorpb.SourceCodeInfo_Location{{Span: []int32{1}}}}
 		})), fault.DescriptorInvalid, "span"},
-		"gzip, cut short":                 {packed(t, good)[:20], fault.DescriptorInvalid, "unexpected EOF"},
-		"gzip of nothing":                 {packed(t, nil), fault.DescriptorInvalid, "contains no files"},
-		"gzip bomb":                       {packed(t, make([]byte, maxSet+1)), fault.FileTooLarge, "larger than"},
-		"100 MiB":                         {make([]byte, 100<<20), fault.FileTooLarge, "larger than"},
-		"empty messages":                  {bytes.Repeat([]byte{0x0a, 0}, maxSet/2), fault.DescriptorLimit, "more than 1048576 elements"},
-		"empty fields":                    {bytesField(1, append(bytesField(1, []byte("a.proto")), bytesField(4, bytes.Repeat([]byte{0x12, 0}, 1<<24))...)), fault.DescriptorLimit, "elements"},
-		"empty fields, as many as may be": {bytesField(1, append(bytesField(1, []byte("a.proto")), bytesField(4, bytes.Repeat([]byte{0x12, 0}, maxSetNodes-10))...)), fault.DescriptorInvalid, ""},
-		"messages 120 deep":               {deepMessages(t, 120), fault.DescriptorLimit, "nest more than"},
-		"messages 100,000 deep":           {deepMessages(t, 10_000), fault.DescriptorLimit, "nest more than"},
-		"a name of a mebibyte":            {setOf(t, file("a.proto", func(f *fileProto) { f.MessageType[0].Name = &long })), fault.DescriptorLimit, "names have more than"},
-		"JSON":                            {[]byte("{}"), fault.DescriptorInvalid, "contains no files"},
-		"JSON, not a set":                 {[]byte(`{"keys":[]}`), fault.DescriptorInvalid, ""},
-		"JSON, cut short":                 {[]byte(`{"file":[{"name":"a.proto"`), fault.DescriptorInvalid, ""},
-		"JSON and more":                   {[]byte(`{"file":[{"name":"a.proto"}]} {}`), fault.DescriptorInvalid, ""},
-		"JSON, a name twice":              {[]byte(`{"file":[{"name":"a.proto","name":"b.proto"}]}`), fault.DescriptorInvalid, "name"},
-		"JSON, deep":                      {[]byte(`{"file":` + strings.Repeat("[", 1<<20)), fault.DescriptorLimit, "nest more than"},
-		"JSON, an unknown jwt field":      {[]byte(`{"file":[{"name":"a.proto","messageType":[{"name":"M","options":{"[kalix.message]":{"jwt":{"later":true}}}}]}]}`), fault.DescriptorInvalid, "later"},
+		"gzip, truncated":            {packed(t, good)[:20], fault.DescriptorInvalid, "unexpected EOF"},
+		"gzip of an empty file":      {packed(t, nil), fault.DescriptorInvalid, "contains no files"},
+		"gzip bomb":                  {packed(t, make([]byte, maxSet+1)), fault.FileTooLarge, "larger than"},
+		"100 MiB":                    {make([]byte, 100<<20), fault.FileTooLarge, "larger than"},
+		"empty messages":             {bytes.Repeat([]byte{0x0a, 0}, maxSet/2), fault.DescriptorLimit, "more than 1048576 elements"},
+		"empty fields":               {bytesField(1, append(bytesField(1, []byte("a.proto")), bytesField(4, bytes.Repeat([]byte{0x12, 0}, 1<<24))...)), fault.DescriptorLimit, "elements"},
+		"empty fields, at the limit": {bytesField(1, append(bytesField(1, []byte("a.proto")), bytesField(4, bytes.Repeat([]byte{0x12, 0}, maxSetNodes-10))...)), fault.DescriptorInvalid, ""},
+		"messages 120 deep":          {deepMessages(t, 120), fault.DescriptorLimit, "nest more than"},
+		"messages 100,000 deep":      {deepMessages(t, 10_000), fault.DescriptorLimit, "nest more than"},
+		"name of 1 MiB":              {setOf(t, file("a.proto", func(f *fileProto) { f.MessageType[0].Name = &long })), fault.DescriptorLimit, "names have more than"},
+		"JSON":                       {[]byte("{}"), fault.DescriptorInvalid, "contains no files"},
+		"JSON, not a set":            {[]byte(`{"keys":[]}`), fault.DescriptorInvalid, ""},
+		"JSON, truncated":            {[]byte(`{"file":[{"name":"a.proto"`), fault.DescriptorInvalid, ""},
+		"JSON, trailing data":        {[]byte(`{"file":[{"name":"a.proto"}]} {}`), fault.DescriptorInvalid, ""},
+		"JSON, duplicate name":       {[]byte(`{"file":[{"name":"a.proto","name":"b.proto"}]}`), fault.DescriptorInvalid, "name"},
+		"JSON, deep nesting":         {[]byte(`{"file":` + strings.Repeat("[", 1<<20)), fault.DescriptorLimit, "nest more than"},
+		"JSON, unknown jwt field":    {[]byte(`{"file":[{"name":"a.proto","messageType":[{"name":"M","options":{"[kalix.message]":{"jwt":{"later":true}}}}]}]}`), fault.DescriptorInvalid, "later"},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {

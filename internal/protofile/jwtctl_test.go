@@ -34,7 +34,7 @@ func TestA112_Published(t *testing.T) {
 	for line := range strings.Lines(string(text)) {
 		code := strings.TrimSpace(line)
 		if regexp.MustCompile(`^(message|enum|repeated|extend)\b|^\S.* = \d+;$`).MatchString(code) && !strings.HasPrefix(code, "extend") && !strings.HasPrefix(above, "//") {
-			t.Errorf("no comment above %q", code)
+			t.Errorf("no comment before %q", code)
 		}
 		above = code
 	}
@@ -44,7 +44,7 @@ func TestA112_Published(t *testing.T) {
 	got := protodesc.ToFileDescriptorProto(jwtctlv1.File_jwtctl_v1_annotations_proto)
 	want.SourceCodeInfo, got.SourceCodeInfo = nil, nil
 	if !proto.Equal(got, want) {
-		t.Errorf("the Go package was generated from another file; run protoc -I proto --go_out=proto --go_opt=paths=source_relative %s", descset.JwtctlFile)
+		t.Errorf("the Go package is outdated; run protoc -I proto --go_out=proto --go_opt=paths=source_relative %s", descset.JwtctlFile)
 	}
 }
 
@@ -59,10 +59,10 @@ func TestA111_BothSpellings(t *testing.T) {
 	both := protocWith(t, []string{dir, own, jwtctl}, []string{"a.proto"}, "--include_imports")
 	alone := protocWith(t, []string{dir, own, jwtctl}, []string{"a.proto"})
 	for name, src := range map[string]Sources{
-		"source":                   {Protos: []string{dir}},
-		"source with its own copy": {ImportPaths: []string{dir, jwtctl}, Protos: []string{filepath.Join(dir, "a.proto")}},
-		"a descriptor set":         {DescriptorSets: []string{both}},
-		"a set without imports":    {DescriptorSets: []string{alone}},
+		"source":                           {Protos: []string{dir}},
+		"source with a copy of the schema": {ImportPaths: []string{dir, jwtctl}, Protos: []string{filepath.Join(dir, "a.proto")}},
+		"descriptor set":                   {DescriptorSets: []string{both}},
+		"set without imports":              {DescriptorSets: []string{alone}},
 	} {
 		set := load(t, src)
 		for _, want := range []struct{ of, option, text, other string }{
@@ -74,7 +74,7 @@ func TestA111_BothSpellings(t *testing.T) {
 		} {
 			a := annotationsOf(set)[protoreflect.FullName(want.of)]
 			if a == nil || a.Option != want.option || text(a.JWT) != want.text || (a.Other == nil) != (want.other == "") || a.Other != nil && a.Other.Option != want.other {
-				t.Errorf("%s: %s is %+v", name, want.of, a)
+				t.Errorf("%s: got %s %+v", name, want.of, a)
 			}
 		}
 	}

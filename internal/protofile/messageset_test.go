@@ -30,7 +30,7 @@ func TestMessageSetStopsNothing(t *testing.T) {
 			t.Errorf("%s: %v", name, set.Files())
 		}
 		if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil {
-			t.Errorf("%s: the annotation next to it is lost", name)
+			t.Errorf("%s: the annotation next to it was dropped", name)
 		}
 		if n := set.Message("old.Outer.Old").ExtensionRanges().Len(); n != 1 {
 			t.Errorf("%s: %d extension ranges, want 1", name, n)

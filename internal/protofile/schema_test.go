@@ -55,7 +55,7 @@ func TestCompiledSchema(t *testing.T) {
 		testkit.File(t, own+"/schema.binpb", string(want))
 	}
 	if testkit.Read(t, own+"/schema.binpb") != string(want) {
-		t.Error("schema.binpb is not what the sources say: go test ./internal/protofile -run TestCompiledSchema -update")
+		t.Error("schema.binpb is outdated: run go test ./internal/protofile -run TestCompiledSchema -update")
 	}
 }
 
@@ -136,8 +136,8 @@ func typeOf(f protoreflect.FieldDescriptor) string {
 const annotated = `syntax = "proto3"; package t; import "kalix/annotations.proto";
 message M { string token = 1 [(kalix.field).jwt.token = true]; }`
 
-// TestA2_SchemaNeedsNoImportPath: the schema needs no import path, and a user's copy of
-// it wins; google/api is available too.
+// TestA2_SchemaNeedsNoImportPath: the schema needs no import path, and a user's copy of it
+// takes precedence; google/api is available too.
 func TestA2_SchemaNeedsNoImportPath(t *testing.T) {
 	text, err := os.ReadFile(own + "/kalix/jwt.proto")
 	if err != nil {
@@ -149,11 +149,11 @@ func TestA2_SchemaNeedsNoImportPath(t *testing.T) {
 
 	set := load(t, Sources{ImportPaths: []string{dir}, Protos: []string{at}})
 	if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil || set.Message("kalix.JwtFieldOptions").Fields().ByNumber(99) != nil {
-		t.Error("the embedded schema is not the one that was used")
+		t.Error("the embedded schema is not used")
 	}
 	set = load(t, Sources{ImportPaths: []string{dir, filepath.Join(dir, "own")}, Protos: []string{at}})
 	if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil || set.Message("kalix.JwtFieldOptions").Fields().ByNumber(99) == nil {
-		t.Error("the user's copy does not win")
+		t.Error("the user's copy is not used")
 	}
 	for _, name := range []string{"annotations", "client", "field_behavior", "field_info", "http", "httpbody", "launch_stage", "resource", "routing"} {
 		load(t, Sources{Protos: []string{filepath.Join(testkit.Folder(t, map[string]string{"a.proto": `syntax = "proto3"; import "google/api/` + name + `.proto";`}), "a.proto")}})
@@ -164,7 +164,7 @@ func TestA2_SchemaNeedsNoImportPath(t *testing.T) {
 func TestA3_OtherOptions(t *testing.T) {
 	set := load(t, Sources{ImportPaths: []string{fixtures}, Protos: []string{filepath.Join(fixtures, "mixed.proto")}})
 	if set.Annotation(set.Service("examples.mixed.Shop")) == nil {
-		t.Error("the service's annotation is lost beside its other options")
+		t.Error("the service's annotation was dropped next to other options")
 	}
 	// A future schema: more options, and more fields in the others.
 	later := testkit.Folder(t, map[string]string{
@@ -197,39 +197,39 @@ func TestA3_SourceOptions(t *testing.T) {
 		want       string // of the annotation; "none" without one
 		refused    string // the error, and its hint after a line break
 	}{
-		"a member no schema has":              {on: field, option: `(kalix.field).id = true`, want: "none"},
-		"a message no schema has":             {on: method, option: `(kalix.method).trigger = {on: STARTUP max_retries: 3}`, want: "none"},
-		"a new member of a known message":     {on: method, option: `(kalix.method).eventing.in = {event_sourced_entity: "x" handle_snapshots: true}`, want: "none"},
-		"an extension no schema has":          {on: service, option: `(kalix.later).x = {y: [1, 2]}`, want: "none"},
-		"a new member of an extension":        {on: service, option: `(kalix.codegen) = {event_sourced_entity: {name: "x" type_id: "x"}}`, want: "none"},
-		"of a file":                           {on: file, option: `(kalix.file).later = {x: 1}`, want: "none"},
-		"with a leading dot":                  {on: field, option: `(.kalix.field).id = true`, want: "none"},
-		"next to jwt in a literal":            {on: field, option: `(kalix.field) = {id: true, jwt {token: true}; [kalix.other]: {}, key: "x"}`, want: "token:true"},
-		"jwt in several pieces":               {on: field, option: `(kalix.field).jwt.token = true, (kalix.field).id = true, (kalix.field).jwt.issuer = "i"`, want: `token:true issuer:"i"`},
-		"an empty literal":                    {on: method, option: `(kalix.method) = {}`, want: "none"},
-		"an empty jwt":                        {on: method, option: `(kalix.method).jwt = {}`, want: ""},
-		"jwt with letters exchanged":          {on: field, option: `(kalix.field).jtw.token = true`, refused: "unknown option (kalix.field).jtw\ndid you mean (kalix.field).jwt?"},
-		"jwt in capitals":                     {on: method, option: `(kalix.method).Jwt.validate = MESSAGE`, refused: "unknown option (kalix.method).Jwt\ndid you mean (kalix.method).jwt?"},
-		"jwt lacks a letter, in a literal":    {on: method, option: `(kalix.method) = {trigger: {}, jw: {validate: MESSAGE}}`, refused: "unknown option (kalix.method).jw\ndid you mean (kalix.method).jwt?"},
-		"jwt has a letter too many":           {on: service, option: `(kalix.service).jwts.validate = BEARER_TOKEN`, refused: "unknown option (kalix.service).jwts\ndid you mean (kalix.service).jwt?"},
-		"a name that begins with jwt":         {on: method, option: `(kalix.method).jwt_v2 = {validate: MESSAGE}`, refused: "unknown option (kalix.method).jwt_v2\ndid you mean (kalix.method).jwt?"},
-		"a name with jwt in it, in a literal": {on: field, option: `(kalix.field) = {fieldJwt: {token: true}}`, refused: "unknown option (kalix.field).fieldJwt\ndid you mean (kalix.field).jwt?"},
-		"an extension called jwt":             {on: method, option: `(kalix.jwt) = {validate: MESSAGE}`, refused: "unknown option (kalix.jwt)\nJWT annotations are (kalix.service).jwt, (kalix.method).jwt, (kalix.message).jwt and (kalix.field).jwt"},
-		"jwt of an extension no schema has":   {on: method, option: `(kalix.endpoint).jwt.validate = MESSAGE`, refused: "unknown extension kalix.endpoint\nJWT annotations are (kalix.service).jwt, (kalix.method).jwt, (kalix.message).jwt and (kalix.field).jwt"},
-		"another of jwtctl.v1":                {on: method, option: `(jwtctl.v1.endpoint).validate = MESSAGE`, refused: "unknown extension jwtctl.v1.endpoint\nJWT annotations are (jwtctl.v1.service), (jwtctl.v1.method), (jwtctl.v1.message) and (jwtctl.v1.field)"},
-		"of every other element": {on: file, option: `(kalix.file).later = 1; enum E { option (kalix.enumeration).x = 1; Z = 0 [(kalix.value) = "x"]; } ` +
+		"unknown member":                     {on: field, option: `(kalix.field).id = true`, want: "none"},
+		"unknown message":                    {on: method, option: `(kalix.method).trigger = {on: STARTUP max_retries: 3}`, want: "none"},
+		"unknown member of a known message":  {on: method, option: `(kalix.method).eventing.in = {event_sourced_entity: "x" handle_snapshots: true}`, want: "none"},
+		"unknown extension":                  {on: service, option: `(kalix.later).x = {y: [1, 2]}`, want: "none"},
+		"unknown member of an extension":     {on: service, option: `(kalix.codegen) = {event_sourced_entity: {name: "x" type_id: "x"}}`, want: "none"},
+		"file option":                        {on: file, option: `(kalix.file).later = {x: 1}`, want: "none"},
+		"leading dot":                        {on: field, option: `(.kalix.field).id = true`, want: "none"},
+		"next to jwt in a literal":           {on: field, option: `(kalix.field) = {id: true, jwt {token: true}; [kalix.other]: {}, key: "x"}`, want: "token:true"},
+		"split jwt":                          {on: field, option: `(kalix.field).jwt.token = true, (kalix.field).id = true, (kalix.field).jwt.issuer = "i"`, want: `token:true issuer:"i"`},
+		"empty literal":                      {on: method, option: `(kalix.method) = {}`, want: "none"},
+		"empty jwt":                          {on: method, option: `(kalix.method).jwt = {}`, want: ""},
+		"jwt misspelled":                     {on: field, option: `(kalix.field).jtw.token = true`, refused: "unknown option (kalix.field).jtw\ndid you mean (kalix.field).jwt?"},
+		"JWT in upper case":                  {on: method, option: `(kalix.method).Jwt.validate = MESSAGE`, refused: "unknown option (kalix.method).Jwt\ndid you mean (kalix.method).jwt?"},
+		"jwt without a letter, in a literal": {on: method, option: `(kalix.method) = {trigger: {}, jw: {validate: MESSAGE}}`, refused: "unknown option (kalix.method).jw\ndid you mean (kalix.method).jwt?"},
+		"jwt with an extra letter":           {on: service, option: `(kalix.service).jwts.validate = BEARER_TOKEN`, refused: "unknown option (kalix.service).jwts\ndid you mean (kalix.service).jwt?"},
+		"name that begins with jwt":          {on: method, option: `(kalix.method).jwt_v2 = {validate: MESSAGE}`, refused: "unknown option (kalix.method).jwt_v2\ndid you mean (kalix.method).jwt?"},
+		"name with jwt in it, in a literal":  {on: field, option: `(kalix.field) = {fieldJwt: {token: true}}`, refused: "unknown option (kalix.field).fieldJwt\ndid you mean (kalix.field).jwt?"},
+		"extension called jwt":               {on: method, option: `(kalix.jwt) = {validate: MESSAGE}`, refused: "unknown option (kalix.jwt)\nJWT annotations are (kalix.service).jwt, (kalix.method).jwt, (kalix.message).jwt and (kalix.field).jwt"},
+		"jwt of an unknown extension":        {on: method, option: `(kalix.endpoint).jwt.validate = MESSAGE`, refused: "unknown extension kalix.endpoint\nJWT annotations are (kalix.service).jwt, (kalix.method).jwt, (kalix.message).jwt and (kalix.field).jwt"},
+		"unknown option of jwtctl.v1":        {on: method, option: `(jwtctl.v1.endpoint).validate = MESSAGE`, refused: "unknown extension jwtctl.v1.endpoint\nJWT annotations are (jwtctl.v1.service), (jwtctl.v1.method), (jwtctl.v1.message) and (jwtctl.v1.field)"},
+		"options of all other elements": {on: file, option: `(kalix.file).later = 1; enum E { option (kalix.enumeration).x = 1; Z = 0 [(kalix.value) = "x"]; } ` +
 			`message O { option (kalix.message).later = {}; enum F { option (kalix.e) = 1; Y = 0; } oneof o { option (kalix.choice).x = {y: 1}; string a = 1 [(kalix.field).id = true, deprecated = true]; } } option (kalix.file).more = 2`, want: "none"},
-		"jwt of an enum":                      {on: file, option: `(kalix.file).later = 1; enum E { option (kalix.enumeration).jwt = {}; Z = 0; } option (kalix.file).more = 2`, refused: "unknown extension kalix.enumeration\nJWT annotations are (kalix.service).jwt, (kalix.method).jwt, (kalix.message).jwt and (kalix.field).jwt"},
-		"jwt of no extension":                 {on: method, option: `(kalix.methd).jwt.validate = MESSAGE`, refused: "unknown extension kalix.methd\ndid you mean (kalix.method)?"},
-		"jwt of no extension, in a literal":   {on: method, option: `(kalix.methd) = {jwt: {validate: MESSAGE}}`, refused: "unknown extension kalix.methd\ndid you mean (kalix.method)?"},
-		"jwt of another extension":            {on: service, option: `(kalix.codegen).jwt = {}`, refused: "field jwt of kalix.CodegenOptions does not exist\n"},
-		"an unknown member of jwt":            {on: method, option: `(kalix.method).jwt.validat = MESSAGE`, refused: "field validat of kalix.JwtMethodOptions does not exist\ndid you mean validate?"},
-		"an unknown member of a jwt literal":  {on: field, option: `(kalix.field).jwt = {tokn: true}`, refused: "field tokn not found\ndid you mean token?"},
-		"an unknown member of a static claim": {on: field, option: `(kalix.field).jwt = {token: true static_claim: {clam: "x"}}`, refused: "field clam not found\ndid you mean claim?"},
-		"an unknown value":                    {on: field, option: `(kalix.field).jwt.claim = INCLUD`, refused: "has no value named INCLUD\ndid you mean INCLUDE?"},
-		"a backslash of an expression":        {on: method, option: `(kalix.method).jwt = {static_claim: {claim: "name" pattern: "^\S+$"}}`, refused: "invalid escape sequence: \\S\na .proto file needs two backslashes for one: \"\\\\S\""},
-		"of another package":                  {on: field, option: `(acme.field).id = true`, refused: "unknown extension acme.field\n"},
-		"a literal where none fits":           {on: field, option: `(kalix.field) = true`, refused: "expecting message, got identifier\n"},
+		"jwt on an enum":                         {on: file, option: `(kalix.file).later = 1; enum E { option (kalix.enumeration).jwt = {}; Z = 0; } option (kalix.file).more = 2`, refused: "unknown extension kalix.enumeration\nJWT annotations are (kalix.service).jwt, (kalix.method).jwt, (kalix.message).jwt and (kalix.field).jwt"},
+		"jwt without an extension":               {on: method, option: `(kalix.methd).jwt.validate = MESSAGE`, refused: "unknown extension kalix.methd\ndid you mean (kalix.method)?"},
+		"jwt without an extension, in a literal": {on: method, option: `(kalix.methd) = {jwt: {validate: MESSAGE}}`, refused: "unknown extension kalix.methd\ndid you mean (kalix.method)?"},
+		"jwt of another extension":               {on: service, option: `(kalix.codegen).jwt = {}`, refused: "field jwt of kalix.CodegenOptions does not exist\n"},
+		"unknown member of jwt":                  {on: method, option: `(kalix.method).jwt.validat = MESSAGE`, refused: "field validat of kalix.JwtMethodOptions does not exist\ndid you mean validate?"},
+		"unknown member in a jwt literal":        {on: field, option: `(kalix.field).jwt = {tokn: true}`, refused: "field tokn not found\ndid you mean token?"},
+		"unknown member in a static claim":       {on: field, option: `(kalix.field).jwt = {token: true static_claim: {clam: "x"}}`, refused: "field clam not found\ndid you mean claim?"},
+		"unknown enum value":                     {on: field, option: `(kalix.field).jwt.claim = INCLUD`, refused: "has no value named INCLUD\ndid you mean INCLUDE?"},
+		"backslash in a pattern":                 {on: method, option: `(kalix.method).jwt = {static_claim: {claim: "name" pattern: "^\S+$"}}`, refused: "invalid escape sequence: \\S\na .proto file needs two backslashes for one: \"\\\\S\""},
+		"option of another package":              {on: field, option: `(acme.field).id = true`, refused: "unknown extension acme.field\n"},
+		"literal for a scalar":                   {on: field, option: `(kalix.field) = true`, refused: "expecting message, got identifier\n"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -244,7 +244,7 @@ func TestA3_SourceOptions(t *testing.T) {
 				var f *fault.Error
 				if !errors.As(err, &f) || f.Code != fault.ProtoSyntax || !strings.HasPrefix(f.What, dir+"/a.proto:1:") ||
 					!strings.HasSuffix(f.Reason+"\n"+f.Hint, test.refused) && f.Reason+"\n"+f.Hint != test.refused {
-					t.Errorf("got %v, hint %q; want …%q", err, hintOf(err), test.refused)
+					t.Errorf("got %v, hint %q, want …%q", err, hintOf(err), test.refused)
 				}
 				return
 			}
@@ -258,7 +258,7 @@ func TestA3_SourceOptions(t *testing.T) {
 				}
 			}
 			if got != test.want {
-				t.Errorf("the annotation is %q, want %q", got, test.want)
+				t.Errorf("got annotation %q, want %q", got, test.want)
 			}
 		})
 	}
@@ -285,21 +285,21 @@ func TestS45_RefusesOtherSchemas(t *testing.T) {
 		return strings.ReplaceAll(text, from, to)
 	}
 	tests := map[string]struct{ path, text, want string }{
-		"1080 is a string":           {"x.proto", options + `extend google.protobuf.FieldOptions { string mine = 1080; }`, "takes the place of kalix.field"},
-		"1080 in another package":    {"x.proto", `syntax = "proto3"; package acme; import "google/protobuf/descriptor.proto"; message O {} extend google.protobuf.ServiceOptions { O service = 1080; }`, "takes the place of kalix.service"},
-		"1080 within a message":      {"x.proto", options + `message Box { extend google.protobuf.MethodOptions { int32 mine = 1080; } }`, "takes the place of kalix.method"},
-		"the same name, a string":    {"kalix/annotations.proto", options + `extend google.protobuf.FieldOptions { string field = 1080; }`, "kalix.field: another schema"},
-		"another number":             {"kalix/annotations.proto", change(annotations, "FieldOptions field = 1080", "FieldOptions field = 1090"), "kalix.field: another schema"},
-		"another extendee":           {"kalix/annotations.proto", options + `message FieldOptions {} extend google.protobuf.EnumOptions { FieldOptions field = 1080; }`, "takes the place of kalix.field"},
-		"repeated":                   {"kalix/annotations.proto", change(annotations, "  MethodOptions method = 1080", "  repeated MethodOptions method = 1080"), "repeated kalix.MethodOptions"},
-		"jwt elsewhere":              {"kalix/annotations.proto", change(annotations, "JwtFieldOptions jwt = 2", "JwtFieldOptions jwt = 9"), "kalix.FieldOptions.jwt"},
-		"jwt under another name":     {"kalix/annotations.proto", change(annotations, "JwtServiceOptions jwt = 5", "JwtServiceOptions token = 5"), "kalix.ServiceOptions.token"},
-		"jwt of another type":        {"kalix/annotations.proto", change(annotations, "JwtMethodOptions jwt = 3", "bytes jwt = 3"), "bytes jwt = 3"},
-		"jwt of another message":     {"kalix/annotations.proto", change(annotations, "JwtMethodOptions jwt = 3", "JwtFieldOptions jwt = 3"), "kalix.JwtFieldOptions jwt = 3"},
-		"a field with another type":  {"kalix/jwt.proto", change(jwt, "bool token = 3", "int32 token = 3"), "kalix.JwtFieldOptions.token"},
-		"fields that change places":  {"kalix/jwt.proto", change(change(change(jwt, "repeated JwtMethodMode sign = 2", "repeated JwtMethodMode SIGN = 1"), "validate = 1;\n  repeated JwtMethodMode SIGN = 1", "validate = 2;\n  repeated JwtMethodMode sign = 1"), "x", "x"), "kalix.JwtMethodOptions."},
-		"an enum with other numbers": {"kalix/jwt.proto", change(jwt, "MESSAGE = 2", "MESSAGE = 3"), "kalix.JwtMethodOptions.MESSAGE"},
-		"an enum with other names":   {"kalix/jwt.proto", change(jwt, "NEST = 4", "NESTED = 4"), "kalix.JwtFieldOptions.NESTED"},
+		"1080 is a string":              {"x.proto", options + `extend google.protobuf.FieldOptions { string mine = 1080; }`, "takes the place of kalix.field"},
+		"1080 in another package":       {"x.proto", `syntax = "proto3"; package acme; import "google/protobuf/descriptor.proto"; message O {} extend google.protobuf.ServiceOptions { O service = 1080; }`, "takes the place of kalix.service"},
+		"1080 within a message":         {"x.proto", options + `message Box { extend google.protobuf.MethodOptions { int32 mine = 1080; } }`, "takes the place of kalix.method"},
+		"same name, a string":           {"kalix/annotations.proto", options + `extend google.protobuf.FieldOptions { string field = 1080; }`, "kalix.field: another schema"},
+		"other number":                  {"kalix/annotations.proto", change(annotations, "FieldOptions field = 1080", "FieldOptions field = 1090"), "kalix.field: another schema"},
+		"other extendee":                {"kalix/annotations.proto", options + `message FieldOptions {} extend google.protobuf.EnumOptions { FieldOptions field = 1080; }`, "takes the place of kalix.field"},
+		"repeated":                      {"kalix/annotations.proto", change(annotations, "  MethodOptions method = 1080", "  repeated MethodOptions method = 1080"), "repeated kalix.MethodOptions"},
+		"jwt at another number":         {"kalix/annotations.proto", change(annotations, "JwtFieldOptions jwt = 2", "JwtFieldOptions jwt = 9"), "kalix.FieldOptions.jwt"},
+		"jwt with another name":         {"kalix/annotations.proto", change(annotations, "JwtServiceOptions jwt = 5", "JwtServiceOptions token = 5"), "kalix.ServiceOptions.token"},
+		"jwt with another type":         {"kalix/annotations.proto", change(annotations, "JwtMethodOptions jwt = 3", "bytes jwt = 3"), "bytes jwt = 3"},
+		"jwt with another message type": {"kalix/annotations.proto", change(annotations, "JwtMethodOptions jwt = 3", "JwtFieldOptions jwt = 3"), "kalix.JwtFieldOptions jwt = 3"},
+		"field with another type":       {"kalix/jwt.proto", change(jwt, "bool token = 3", "int32 token = 3"), "kalix.JwtFieldOptions.token"},
+		"swapped fields":                {"kalix/jwt.proto", change(change(change(jwt, "repeated JwtMethodMode sign = 2", "repeated JwtMethodMode SIGN = 1"), "validate = 1;\n  repeated JwtMethodMode SIGN = 1", "validate = 2;\n  repeated JwtMethodMode sign = 1"), "x", "x"), "kalix.JwtMethodOptions."},
+		"enum with other numbers":       {"kalix/jwt.proto", change(jwt, "MESSAGE = 2", "MESSAGE = 3"), "kalix.JwtMethodOptions.MESSAGE"},
+		"enum with other names":         {"kalix/jwt.proto", change(jwt, "NEST = 4", "NESTED = 4"), "kalix.JwtFieldOptions.NESTED"},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {

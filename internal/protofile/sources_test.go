@@ -23,34 +23,34 @@ func TestS52_HostileSourcesAreRefused(t *testing.T) {
 	}
 	tests := map[string]struct {
 		text string
-		code fault.Code // "" if it may load or not
+		code fault.Code // "" if it may load or fail
 		want string
 	}{
-		"literals, 400 KB":               {nest("{jwt:", "", "}", 66_000), fault.DescriptorLimit, "brackets nest more than 64 levels"},
-		"literals in angles":             {nest("{jwt<", "", ">}", 30_000), fault.DescriptorLimit, "brackets nest"},
-		"lists":                          {nest("[", "", "]", 200_000), fault.DescriptorLimit, "brackets nest"},
-		"literals behind closed angles":  {nest("{>jwt:", "", "}", 66_000), fault.DescriptorLimit, "brackets nest"},
-		"literals behind a string":       {nest(`{"\"{`+"\n", "", "}", 60_000), fault.DescriptorLimit, "brackets nest"},
-		"literals behind a quote":        {head + "'\n" + strings.Repeat("{", 100_000), fault.DescriptorLimit, "brackets nest"},
-		"literals, one level too many":   {nest("{jwt:", "", "}", maxNesting), fault.DescriptorLimit, "brackets nest"},
-		"messages":                       {head + strings.Repeat("message M{", 1000) + strings.Repeat("}", 1000), fault.DescriptorLimit, "brackets nest"},
-		"brackets in strings":            {head + "option java_package = '" + strings.Repeat("{", 1000) + "';", "", ""},
-		"brackets in comments":           {head + "/*" + strings.Repeat("{", 1000) + "*/ //" + strings.Repeat("{", 1000) + "\n", "", ""},
-		"more than 8 MiB":                {head + strings.Repeat(" ", maxSource), fault.FileTooLarge, "larger than the limit of 8388608 bytes"},
-		"a long name":                    {head + "message " + strings.Repeat("x", 1000) + "{}", fault.DescriptorLimit, "a name is longer"},
-		"a long name in pieces":          {head + "message M { " + strings.Repeat("a . /**/", 1000) + " b = 1; }", fault.DescriptorLimit, "a name is longer"},
-		"nothing but semicolons":         {head + strings.Repeat(";\n", (1<<20-len(head))/2), "", ""},
-		"many fields":                    {many(head+"message M { ", 30_000, "string f%d = %[1]d;\n", "}"), "", ""},
-		"many words":                     {head + strings.Repeat("a\n", maxWords), fault.DescriptorLimit, "more than 250000 words"},
-		"many messages on one line":      {many(head, 30_000, "message M%d { string a = 1; } ", ""), fault.DescriptorLimit, "long lines with many words"},
-		"many messages":                  {many(head, 24_000, "message M%d { string a = 1; }\n", ""), "", ""},
-		"many annotations":               {many(head+"message M { ", 9_000, "string f%d = %[1]d [(kalix.field).jwt = {token: true issuer: 'a' issuer: 'b'}];\n", "}"), "", ""},
-		"many issuers":                   {head + "message M { string a = 1 [(kalix.field).jwt = {issuer: [" + strings.Repeat("'',\n", 120_000) + "'']}]; }", "", ""},
-		"many statements":                {head + "service S { rpc M(N) returns (N) { " + strings.Repeat("option (kalix.method).jwt.sign = MESSAGE;\n", 20_000) + " } } message N {}", "", ""},
-		"many pieces of a string":        {head + "option java_package = " + strings.Repeat("''\n", 340_000) + ";", "", ""},
-		"many brackets that never close": {head + strings.Repeat("message M { }\n", 1000) + "{[<", fault.ProtoSyntax, ""},
-		"not text":                       {string(bytes.Repeat([]byte{0, 0xff, 0x1b, 0x0a}, 100_000)), fault.ProtoSyntax, ""},
-		"a long package and many names":  {many("syntax = 'proto3'; package "+strings.Repeat("p", descset.MaxName)+"; message M { ", 30_000, "string f%d = %[1]d;\n", "}"), "", ""},
+		"literals, 400 KB":                     {nest("{jwt:", "", "}", 66_000), fault.DescriptorLimit, "brackets nest more than 64 levels"},
+		"literals in angle brackets":           {nest("{jwt<", "", ">}", 30_000), fault.DescriptorLimit, "brackets nest"},
+		"lists":                                {nest("[", "", "]", 200_000), fault.DescriptorLimit, "brackets nest"},
+		"literals after closed angle brackets": {nest("{>jwt:", "", "}", 66_000), fault.DescriptorLimit, "brackets nest"},
+		"literals after a string":              {nest(`{"\"{`+"\n", "", "}", 60_000), fault.DescriptorLimit, "brackets nest"},
+		"literals after a quote":               {head + "'\n" + strings.Repeat("{", 100_000), fault.DescriptorLimit, "brackets nest"},
+		"literals, one level too deep":         {nest("{jwt:", "", "}", maxNesting), fault.DescriptorLimit, "brackets nest"},
+		"messages":                             {head + strings.Repeat("message M{", 1000) + strings.Repeat("}", 1000), fault.DescriptorLimit, "brackets nest"},
+		"brackets in strings":                  {head + "option java_package = '" + strings.Repeat("{", 1000) + "';", "", ""},
+		"brackets in comments":                 {head + "/*" + strings.Repeat("{", 1000) + "*/ //" + strings.Repeat("{", 1000) + "\n", "", ""},
+		"more than 8 MiB":                      {head + strings.Repeat(" ", maxSource), fault.FileTooLarge, "larger than the limit of 8388608 bytes"},
+		"long name":                            {head + "message " + strings.Repeat("x", 1000) + "{}", fault.DescriptorLimit, "a name is longer"},
+		"long qualified name":                  {head + "message M { " + strings.Repeat("a . /**/", 1000) + " b = 1; }", fault.DescriptorLimit, "a name is longer"},
+		"only semicolons":                      {head + strings.Repeat(";\n", (1<<20-len(head))/2), "", ""},
+		"many fields":                          {many(head+"message M { ", 30_000, "string f%d = %[1]d;\n", "}"), "", ""},
+		"many words":                           {head + strings.Repeat("a\n", maxWords), fault.DescriptorLimit, "more than 250000 words"},
+		"many messages on one line":            {many(head, 30_000, "message M%d { string a = 1; } ", ""), fault.DescriptorLimit, "long lines with many words"},
+		"many messages":                        {many(head, 24_000, "message M%d { string a = 1; }\n", ""), "", ""},
+		"many annotations":                     {many(head+"message M { ", 9_000, "string f%d = %[1]d [(kalix.field).jwt = {token: true issuer: 'a' issuer: 'b'}];\n", "}"), "", ""},
+		"many issuers":                         {head + "message M { string a = 1 [(kalix.field).jwt = {issuer: [" + strings.Repeat("'',\n", 120_000) + "'']}]; }", "", ""},
+		"many statements":                      {head + "service S { rpc M(N) returns (N) { " + strings.Repeat("option (kalix.method).jwt.sign = MESSAGE;\n", 20_000) + " } } message N {}", "", ""},
+		"many parts of a string":               {head + "option java_package = " + strings.Repeat("''\n", 340_000) + ";", "", ""},
+		"many unclosed brackets":               {head + strings.Repeat("message M { }\n", 1000) + "{[<", fault.ProtoSyntax, ""},
+		"not text":                             {string(bytes.Repeat([]byte{0, 0xff, 0x1b, 0x0a}, 100_000)), fault.ProtoSyntax, ""},
+		"long package and many names":          {many("syntax = 'proto3'; package "+strings.Repeat("p", descset.MaxName)+"; message M { ", 30_000, "string f%d = %[1]d;\n", "}"), "", ""},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -114,7 +114,7 @@ func TestS52_ImportsStayInTheirPaths(t *testing.T) {
 		"folder":                 {"sub", fault.DescriptorUnreadable},
 		"through a file":         {"sub/real.proto/x.proto", fault.ImportNotFound},
 		"nowhere":                {"no/such.proto", fault.ImportNotFound},
-		"unknown of kalix":       {"kalix/no.proto", fault.ImportNotFound},
+		"unknown file of kalix":  {"kalix/no.proto", fault.ImportNotFound},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {

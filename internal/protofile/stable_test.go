@@ -25,15 +25,15 @@ func TestS53_SameFaultsEachTime(t *testing.T) {
 		return files
 	}
 	tests := map[string]map[string]string{
-		"names that two files define": many(func(i int) string {
+		"names defined by two files": many(func(i int) string {
 			return fmt.Sprintf("message M%d { string a = 1; } message N%d { string a = 1; }", i/2, i/3)
 		}),
 		"syntax": many(func(int) string { return "message M { string a = ; } message { }" }),
 		"options": many(func(i int) string {
 			return fmt.Sprintf("message M%d { string a = 1 [(kalix.field).jwt.clam = INCLUDE]; Gone b = 2; }", i)
 		}),
-		"imports that are not there": many(func(i int) string { return fmt.Sprintf("import \"none%d.proto\"; message M%d { }", i, i) }),
-		"import cycles":              many(func(i int) string { return fmt.Sprintf("import \"%c.proto\"; message M%d { }", 'a'+(i+i%2*2+14)%15, i) }),
+		"missing imports": many(func(i int) string { return fmt.Sprintf("import \"none%d.proto\"; message M%d { }", i, i) }),
+		"import cycles":   many(func(i int) string { return fmt.Sprintf("import \"%c.proto\"; message M%d { }", 'a'+(i+i%2*2+14)%15, i) }),
 		"through an import": many(func(i int) string {
 			return fmt.Sprintf("import \"%c.proto\"; message M%d { }", 'a'+min(i+1, 14), i/14*7)
 		}),

@@ -38,17 +38,17 @@ service S {
 }
 `
 
-// TestBundledImports: a source, and a descriptor set without its imports, find the
-// bundled files without an import path (A2), next to a user's own copies of some, which
-// win.
+// TestBundledImports: a source, and a descriptor set without its imports, find the bundled
+// files without an import path (A2), next to a user's own copies of some, which take
+// precedence.
 func TestBundledImports(t *testing.T) {
 	t.Parallel()
 	const ownStatus = "syntax = 'proto3'; package google.rpc; message Status { int32 code = 1; string own = 77; }"
 	const ownDate = "syntax = 'proto3'; package google.type; message Date { int32 own = 77; }"
 	for name, files := range map[string]map[string]string{
-		"no copy":                   {"t.proto": useAll},
-		"own copies":                {"t.proto": useAll, "google/rpc/status.proto": ownStatus, "google/type/date.proto": ownDate},
-		"own google/api/http alone": {"t.proto": useAll, "google/api/http.proto": "syntax = 'proto3'; package google.api; message HttpRule { string get = 2; } message Http { repeated HttpRule rules = 1; }"},
+		"no copy":                  {"t.proto": useAll},
+		"own copies":               {"t.proto": useAll, "google/rpc/status.proto": ownStatus, "google/type/date.proto": ownDate},
+		"only own google/api/http": {"t.proto": useAll, "google/api/http.proto": "syntax = 'proto3'; package google.api; message HttpRule { string get = 2; } message Http { repeated HttpRule rules = 1; }"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := testkit.Folder(t, files)
@@ -56,12 +56,12 @@ func TestBundledImports(t *testing.T) {
 			check := func(set *descset.Set) {
 				t.Helper()
 				if set.Annotation(set.Method("t.S/Do")) == nil {
-					t.Error("the annotation is lost")
+					t.Error("the annotation was dropped")
 				}
 				_, copied := files["google/rpc/status.proto"]
 				status := set.Message("google.rpc.Status")
 				if status != set.Message("t.M").Fields().ByName("status").Message() {
-					t.Error("there are two types google.rpc.Status")
+					t.Error("two types google.rpc.Status")
 				}
 				if operation := set.Message("google.longrunning.Operation"); operation.Fields().ByName("error").Message() != status {
 					t.Error("the bundled file does not use the one google.rpc.Status")
@@ -111,8 +111,8 @@ func TestMissingImports(t *testing.T) {
 			"api/b.proto:3:8: import of acme/three.proto: not found in any import path, nor bundled with jwtctl|add the import directory with -I",
 			"api/a.proto:4:8: import of envoy/x.proto: not found in any import path, nor bundled with jwtctl|buf export buf.build/envoyproxy/envoy -o third_party, then add -I third_party",
 		}},
-		"syntax too": {[]string{"api/bad.proto", "api/b.proto"}, []string{"api/bad.proto:2:9: syntax error|", "import of acme/one.proto|", "import of acme/three.proto|"}},
-		"buf.yaml":   {[]string{"buf/c.proto"}, []string{"buf/c.proto:2:8: import of acme/four.proto|for a descriptor set with all imports (buf.yaml in buf may name them), run buf build buf -o api.binpb"}},
+		"syntax error too": {[]string{"api/bad.proto", "api/b.proto"}, []string{"api/bad.proto:2:9: syntax error|", "import of acme/one.proto|", "import of acme/three.proto|"}},
+		"buf.yaml":         {[]string{"buf/c.proto"}, []string{"buf/c.proto:2:8: import of acme/four.proto|for a descriptor set with all imports (buf.yaml in buf may name them), run buf build buf -o api.binpb"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := Load(t.Context(), Sources{ImportPaths: []string{"api", "buf"}, Protos: c.protos})
@@ -128,7 +128,7 @@ func TestMissingImports(t *testing.T) {
 					gotText, gotHint, _ := strings.Cut(line, "|")
 					return strings.Contains(gotText, text) && strings.Contains(gotHint, hint)
 				}) {
-					t.Errorf("no %q in\n%s", want, strings.Join(got, "\n"))
+					t.Errorf("want %q in\n%s", want, strings.Join(got, "\n"))
 				}
 			}
 		})
@@ -150,6 +150,6 @@ func TestManyMissingImports(t *testing.T) {
 	_, err := Load(t.Context(), Sources{Protos: []string{dir}})
 	list := fault.All(err)
 	if len(list) != maxMissing || !strings.Contains(list[maxMissing-1].Error(), "30 more imports are missing") {
-		t.Errorf("%d errors, the last %v", len(list), list[len(list)-1])
+		t.Errorf("got %d errors, the last %v", len(list), list[len(list)-1])
 	}
 }

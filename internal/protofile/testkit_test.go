@@ -56,7 +56,7 @@ func refused(t *testing.T, src Sources, code fault.Code, want string) {
 		t.Errorf("class %d: %v, want %d", fault.ClassOf(err), err, fault.Undecided)
 	}
 	if strings.Contains(err.Error(), "panic") || len(err.Error()) > 5000 {
-		t.Errorf("unfit for people: %.5000s", err)
+		t.Errorf("message too long for a person: %.5000s", err)
 	}
 }
 
@@ -111,7 +111,7 @@ func protocWith(tb testing.TB, paths, files []string, flags ...string) string {
 	}
 	cmd := exec.Command("protoc", append(args, files...)...)
 	if text, err := cmd.CombinedOutput(); err != nil {
-		tb.Fatalf("protoc (make tools installs it): %v\n%s", err, text)
+		tb.Fatalf("protoc (installed by make tools): %v\n%s", err, text)
 	}
 	return out
 }
@@ -215,7 +215,7 @@ func text(m protoreflect.Message) string {
 // noTypes leaves extensions unknown.
 var noTypes = (*protoregistry.Types)(nil)
 
-// linked returns a file of protobuf that a generated package has; nil if none has.
+// linked returns a file of protobuf that a generated package contains; nil if none does.
 func linked(name string) protoreflect.FileDescriptor {
 	f, _ := protoregistry.GlobalFiles.FindFileByPath(name)
 	if !descset.IsWellKnown(name) {
@@ -224,7 +224,7 @@ func linked(name string) protoreflect.FileDescriptor {
 	return f
 }
 
-// find returns what is called name in set.
+// find returns the element called name in set.
 func find(set *descset.Set, name string) (protoreflect.Descriptor, error) {
 	var all protoregistry.Files
 	for _, f := range set.Files() {
@@ -239,11 +239,11 @@ func find(set *descset.Set, name string) (protoreflect.Descriptor, error) {
 const (
 	maxSet      = 64 << 20
 	maxSetNodes = maxSet / 64
-	// bufExtension marks in a Buf image the files that others import.
+	// bufExtension marks files in a Buf image that others import.
 	bufExtension = 8042
 )
 
-// annotationsOf returns all of set, by the name of what is annotated.
+// annotationsOf returns all of set, by the name of the annotated element.
 func annotationsOf(set *descset.Set) map[protoreflect.FullName]*descset.Annotation {
 	all := map[protoreflect.FullName]*descset.Annotation{}
 	add := func(d protoreflect.Descriptor) {

@@ -23,7 +23,7 @@ func buf(tb testing.TB) string {
 		_, err = os.Stat(path)
 	}
 	if err != nil {
-		tb.Fatalf("%v: make tools installs it", err)
+		tb.Fatalf("%v: install it with make tools", err)
 	}
 	return path
 }
@@ -78,7 +78,7 @@ func parsed(tb testing.TB, path string) string {
 	for _, f := range set.GetFile() {
 		for _, s := range f.GetService() {
 			if s.GetOptions() != nil && len(s.GetOptions().ProtoReflect().GetUnknown()) > 0 {
-				tb.Fatalf("options of %s are not known", s.GetName())
+				tb.Fatalf("unknown options of %s", s.GetName())
 			}
 		}
 	}
@@ -137,13 +137,13 @@ func named(tb testing.TB) func(string, descset.Position) descset.Position {
 }
 
 // TestA4_RealTools: the annotated samples, built by protoc and by buf with the vendor's
-// schema and with ours, are read like our own compiler reads them with our own schema.
+// schema and with ours, are read like our own compiler reads them with our schema.
 func TestA4_RealTools(t *testing.T) {
 	dir, buf := vendortest.Protos(t), buf(t)
 	google := filepath.Join(dir, "google")
 	schemas := map[string]struct {
 		names  []string
-		path   string   // for protoc, which the helper gives google/api
+		path   string   // for protoc, which gets google/api from the test
 		folder []string // for buf
 	}{
 		"vendor's": {published(t), dir, []string{filepath.Join(dir, "kalix"), google}},
@@ -185,7 +185,7 @@ func TestA4_RealTools(t *testing.T) {
 				t.Run(form, func(t *testing.T) {
 					set := load(t, Sources{DescriptorSets: []string{c.path}})
 					if got, want := model(set, false), model(source, false); got != want {
-						t.Errorf("got\n%s\nfrom source\n%s", got, want)
+						t.Errorf("got\n%s\nwant, from source\n%s", got, want)
 					}
 					if reported := len(set.Warnings()) > 0; reported != (c.move == nil) {
 						t.Errorf("warnings: %v", set.Warnings())
@@ -196,7 +196,7 @@ func TestA4_RealTools(t *testing.T) {
 					want := places(source, c.move)
 					for name, got := range places(set, nil) {
 						if got != want[name] {
-							t.Errorf("%s: at %s, want %s", name, got, want[name])
+							t.Errorf("%s: got position %s, want %s", name, got, want[name])
 						}
 					}
 				})
@@ -215,7 +215,7 @@ func TestA4_BufPositions(t *testing.T) {
 	}
 	for i := range int32(3) {
 		if got, want := of(set).Position(4, i), of(source).Position(4, i); got.Line != want.Line || got.Column != want.Column || got.Line == of(set).Position().Line {
-			t.Errorf("static_claim %d: at %s, from source %s", i, got, want)
+			t.Errorf("static_claim %d: got position %s, from source %s", i, got, want)
 		}
 	}
 }

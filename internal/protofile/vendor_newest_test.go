@@ -73,7 +73,7 @@ func TestA3_NewestOptions(t *testing.T) {
 		set := load(t, Sources{ImportPaths: append([]string{dir}, paths...), Protos: []string{path}})
 		add := func(a *descset.Annotation) {
 			if a == nil {
-				t.Fatal("there is no annotation")
+				t.Fatal("no annotation")
 			}
 			list = append(list, a.Position().String()+" "+a.Option)
 		}
@@ -83,6 +83,6 @@ func TestA3_NewestOptions(t *testing.T) {
 		return list
 	}
 	if ours, theirs := read(), read(vendortest.Newest(t)); !slices.Equal(ours, theirs) {
-		t.Errorf("ours %q, the vendor's %q", ours, theirs)
+		t.Errorf("got %q, the vendor has %q", ours, theirs)
 	}
 }

@@ -55,7 +55,7 @@ func TestA1_VendorSchema(t *testing.T) {
 	theirs := declared(load(t, Sources{Protos: []string{vendortest.Protos(t)}}))
 	for _, name := range []string{"kalix.JwtFieldOptions.claim", "kalix.method", "kalix.Eventing.in", "kalix.JwtFieldOptions.RAW"} {
 		if ours[name] == "" || theirs[name] == "" {
-			t.Errorf("%s: ours %q, the vendor's %q", name, ours[name], theirs[name])
+			t.Errorf("%s: got %q, the vendor has %q", name, ours[name], theirs[name])
 		}
 	}
 	var added []string
@@ -65,12 +65,12 @@ func TestA1_VendorSchema(t *testing.T) {
 		case "":
 			added = append(added, name)
 		default:
-			t.Errorf("%s: ours %q, the vendor's %q", name, what, got)
+			t.Errorf("%s: got %q, the vendor has %q", name, what, got)
 		}
 	}
 	slices.Sort(added)
 	if got := strings.Join(added, "\n"); got != strings.TrimSpace(beyondVendor) {
-		t.Errorf("what we add:\n%s", got)
+		t.Errorf("our additions: got\n%s", got)
 	}
 }
 
@@ -132,7 +132,7 @@ func declared(set *descset.Set) map[string]string {
 
 // TestA2_VendorOnImportPath: with the vendor's files on the import path, the annotated
 // samples are read as with our schema. Those that need more than the vendor publishes are
-// refused, as by protoc.
+// refused, like by protoc.
 func TestA2_VendorOnImportPath(t *testing.T) {
 	dir := vendortest.Protos(t)
 	for _, name := range all(t) {
@@ -147,11 +147,11 @@ func TestA2_VendorOnImportPath(t *testing.T) {
 					t.Errorf("got %v, want %s", err, fault.ProtoSyntax)
 				}
 				if f := (*fault.Error)(nil); !errors.As(err, &f) || !strings.Contains(f.Hint, dir) || !strings.Contains(f.Hint, "newer one") {
-					t.Errorf("nothing says whose schema lacks it: %#v", f)
+					t.Errorf("the error does not name the schema that lacks it: %#v", f)
 				}
 				cmd := exec.CommandContext(t.Context(), "protoc", "-I"+fixtures, "-I"+dir, "-o", os.DevNull, name)
 				if text, err := cmd.CombinedOutput(); err == nil {
-					t.Errorf("protoc takes it: %s", text)
+					t.Errorf("protoc accepts it: %s", text)
 				}
 				return
 			}
@@ -171,7 +171,7 @@ func TestA3_VendorFiles(t *testing.T) {
 	set := load(t, Sources{Protos: []string{vendortest.Protos(t)}})
 	for _, name := range []string{"kalix/annotations.proto", "kalix/component/view/view.proto", "google/api/annotations.proto"} {
 		if !slices.ContainsFunc(set.Files(), func(f descset.File) bool { return f.Descriptor.Path() == name && !f.Import }) {
-			t.Errorf("%s is not among them", name)
+			t.Errorf("missing file %s", name)
 		}
 	}
 	if len(annotationsOf(set)) > 0 {

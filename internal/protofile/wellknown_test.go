@@ -15,13 +15,13 @@ func TestS51_RedefinedWellKnownType(t *testing.T) {
 		file, text string
 		bad        bool
 	}{
-		"in another file":   {"x.proto", `syntax = "proto3"; package google.protobuf; message Timestamp { string when = 1; }`, true},
-		"in its own file":   {"google/protobuf/duration.proto", `syntax = "proto3"; package google.protobuf; message Duration { int64 seconds = 1; }`, false}, // not read: the compiler's own file is used
-		"other types":       {"x.proto", `syntax = "proto3"; package google.protobuf; message Any { string type_url = 1; string value = 2; }`, true},
-		"map is a list":     {"x.proto", `syntax = "proto3"; package google.protobuf; message Struct { repeated string fields = 1; }`, true},
-		"the same":          {"x.proto", `syntax = "proto3"; package google.protobuf; message Empty {}`, false},
-		"a name of its own": {"x.proto", `syntax = "proto3"; package google.protobuf; message Mine { string when = 1; }`, false},
-		"another package":   {"x.proto", `syntax = "proto3"; package other; message Timestamp { string when = 1; }`, false},
+		"in another file":       {"x.proto", `syntax = "proto3"; package google.protobuf; message Timestamp { string when = 1; }`, true},
+		"in its own file":       {"google/protobuf/duration.proto", `syntax = "proto3"; package google.protobuf; message Duration { int64 seconds = 1; }`, false}, // not read: the compiler's own file is used
+		"other types":           {"x.proto", `syntax = "proto3"; package google.protobuf; message Any { string type_url = 1; string value = 2; }`, true},
+		"list instead of a map": {"x.proto", `syntax = "proto3"; package google.protobuf; message Struct { repeated string fields = 1; }`, true},
+		"same definition":       {"x.proto", `syntax = "proto3"; package google.protobuf; message Empty {}`, false},
+		"different name":        {"x.proto", `syntax = "proto3"; package google.protobuf; message Mine { string when = 1; }`, false},
+		"other package":         {"x.proto", `syntax = "proto3"; package other; message Timestamp { string when = 1; }`, false},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -32,7 +32,7 @@ func TestS51_RedefinedWellKnownType(t *testing.T) {
 				return
 			}
 			if d := load(t, src).Message("google.protobuf.Duration"); d != nil && d.Fields().Len() != 2 {
-				t.Errorf("Duration has %d fields", d.Fields().Len())
+				t.Errorf("got %d fields in Duration", d.Fields().Len())
 			}
 		})
 	}

@@ -32,10 +32,10 @@ func runner(t *testing.T, npm string) string {
 }
 
 // useOlderSymbols lets the ELF program in data start with Debian 12's libraries. It
-// asks for versions of glibc 2.38 and GCC 13 only for __isoc23_strtol and its three
-// siblings, which also read 0b101 as a number and are otherwise strtol and its
-// siblings, and for a name that is never called. The names become the older ones,
-// and the versions the first that the library had.
+// requires glibc 2.38 and GCC 13 only for __isoc23_strtol and its three siblings, which
+// also read 0b101 as a number and are otherwise strtol and its siblings, and for a name
+// that is never called. The names become the older ones, and the versions the first ones
+// that the library had.
 func useOlderSymbols(data []byte) error {
 	file, err := elf.NewFile(bytes.NewReader(data))
 	if err != nil {
@@ -43,7 +43,7 @@ func useOlderSymbols(data []byte) error {
 	}
 	strings, symbols, needs := file.Section(".dynstr"), file.Section(".dynsym"), file.Section(".gnu.version_r")
 	if strings == nil || symbols == nil || needs == nil {
-		return fmt.Errorf("it is not linked with shared libraries")
+		return fmt.Errorf("not linked with shared libraries")
 	}
 	le := binary.LittleEndian
 	text := func(offset uint32) string {
@@ -69,7 +69,7 @@ func useOlderSymbols(data []byte) error {
 	for newer, old := range older {
 		if entries[newer] != nil && entries[old] != nil {
 			copy(entries[newer][:4], entries[old][:4])     // the hash of the name
-			copy(entries[newer][8:12], entries[old][8:12]) // where the name is
+			copy(entries[newer][8:12], entries[old][8:12]) // position of the name
 		}
 	}
 	return nil

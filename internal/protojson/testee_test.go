@@ -21,13 +21,13 @@ import (
 // maxRequest bounds one request of the runner, in bytes; the largest is some KB.
 const maxRequest = 16 << 20
 
-// testee answers the runner's requests, as conformance.proto describes them.
+// testee responds to the runner's requests, as conformance.proto specifies.
 type testee struct {
 	set   *descset.Set
 	codec *message.Codec
 }
 
-// newTestee reads the suite's .proto files from dir, as jwtctl reads a user's.
+// newTestee reads the suite's .proto files from dir, like jwtctl reads a user's.
 func newTestee(dir string) (*testee, error) {
 	set, err := protofile.Load(context.Background(), protofile.Sources{Protos: []string{dir}})
 	if err != nil {
@@ -36,7 +36,7 @@ func newTestee(dir string) (*testee, error) {
 	return &testee{set, message.New(set.Types(), message.Limits{})}, nil
 }
 
-// serve answers until in ends. Each message has its length in front, as a 32-bit
+// serve responds until in ends. Each message has its length in front, as a 32-bit
 // little-endian number.
 func (t *testee) serve(in io.Reader, out io.Writer) error {
 	for in := bufio.NewReader(in); ; {
@@ -75,11 +75,11 @@ func (t *testee) answer(wire []byte) ([]byte, error) {
 	return proto.Marshal(response)
 }
 
-// result returns the one field of the answer that is set.
+// result returns the one field of the response that is set.
 func (t *testee) result(request protoreflect.Message) (protoreflect.Name, protoreflect.Value) {
 	fields := request.Descriptor().Fields()
 	get := func(name protoreflect.Name) protoreflect.Value { return request.Get(fields.ByName(name)) }
-	if get("message_type").String() == "conformance.FailureSet" { // known failures: exceptions.txt has them
+	if get("message_type").String() == "conformance.FailureSet" { // known failures, listed in exceptions.txt
 		return "protobuf_payload", protoreflect.ValueOfBytes(nil)
 	}
 	if !request.Has(fields.ByName("json_payload")) {

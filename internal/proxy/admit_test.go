@@ -23,13 +23,13 @@ import (
 
 func valueOf(text string) protoreflect.Value { return protoreflect.ValueOfString(text) }
 
-// TestS59_BadTokensNeverReachTheUpstream: every bad token is refused for every kind of call without the upstream
-// hearing of it, and a valid one passes. A36, S64.
+// TestS59_BadTokensNeverReachTheUpstream: every bad token is refused for every kind of
+// call, and the call never reaches the upstream; a valid one passes. A36, S64.
 func TestS59_BadTokensNeverReachTheUpstream(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{CachedTokens: 100}})
 	for _, kind := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi"} {
-		for range 2 { // the second time it could be cached
+		for range 2 { // the second call could use the cache
 			for _, c := range r.BadBearers() {
 				before := len(r.logged.String())
 				ctx := context.Background()
@@ -47,10 +47,10 @@ func TestS59_BadTokensNeverReachTheUpstream(t *testing.T) {
 			}
 		}
 		if n := r.upstream.calls.Load(); n != 0 {
-			t.Fatalf("%s: the upstream had %d calls, want 0", kind, n)
+			t.Fatalf("%s: %d calls reached the upstream, want 0", kind, n)
 		}
 		if got := r.call(bearing(r.Token(goodClaims)), r.conn, kind, `{"text":"x"}`); got.err != nil || len(got.messages) != 1 {
-			t.Fatalf("%s: a good token: %+v", kind, got)
+			t.Fatalf("%s: a valid token: %+v", kind, got)
 		}
 		r.upstream.calls.Store(0)
 	}
@@ -84,7 +84,7 @@ func TestS64_LogTellsNoToken(t *testing.T) {
 	text := r.waitLog(0, "claim_mismatch")
 	for _, part := range append(strings.Split(secret, "."), "CANARY") {
 		if strings.Contains(text, part[:min(len(part), 16)]) {
-			t.Errorf("the log has %.16s of the token:\n%s", part, text)
+			t.Errorf("the log contains %.16s of the token:\n%s", part, text)
 		}
 	}
 	if !strings.Contains(text, `"kid":"test"`) {
@@ -123,7 +123,7 @@ func TestS59_CallsAreUnavailableWithoutKeys(t *testing.T) {
 	t.Cleanup(func() { _ = server.Close() })
 	r.advance(jwks.ColdRetry)
 	if got := r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`); got.err != nil {
-		t.Errorf("the keys are there again: %v", got.err)
+		t.Errorf("with keys again: %v", got.err)
 	}
 }
 

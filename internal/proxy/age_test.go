@@ -32,8 +32,8 @@ func (c *connectionCount) HandleConn(_ context.Context, s stats.ConnStats) {
 	}
 }
 
-// TestConnectionAge_LosesNoCall: a client that has to reconnect again and again loses
-// none of its calls, short or long.
+// TestConnectionAge_LosesNoCall: a client that has to reconnect again and again loses none
+// of its calls, short or long.
 func TestConnectionAge_LosesNoCall(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{ConnectionAge: 50 * time.Millisecond}})
@@ -54,10 +54,10 @@ func TestConnectionAge_LosesNoCall(t *testing.T) {
 	}
 	_ = long.CloseSend()
 	if err := long.RecvMsg(nil); err != io.EOF {
-		t.Errorf("the stream that outlived its connection's age ends with %v, want %v", err, io.EOF)
+		t.Errorf("a stream older than its connection's age ended with %v, want %v", err, io.EOF)
 	}
 	if calls < 8 {
-		t.Errorf("%d calls only", calls)
+		t.Errorf("only %d calls", calls)
 	}
 }
 
@@ -69,6 +69,6 @@ func TestConnectionAge_Grace(t *testing.T) {
 	defer cancel()
 	s := r.open(ctx, "OpenBidi")
 	if _, err := s.receive(); status.Code(err) != codes.Unavailable {
-		t.Errorf("it ends with %v, want %v", err, codes.Unavailable)
+		t.Errorf("the call ended with %v, want %v", err, codes.Unavailable)
 	}
 }

@@ -54,7 +54,7 @@ func TestProxyRelabelsNoResponse(t *testing.T) {
 				err = nil
 			}
 			if status.Code(err) != row.code {
-				t.Errorf("%s: %q answered in %q: %v, want %s", name, row.subtype, row.answer, err, row.code)
+				t.Errorf("%s: %q, response in %q: got %v, want %s", name, row.subtype, row.answer, err, row.code)
 			}
 		}
 	}

@@ -22,8 +22,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/proxy"
 )
 
-// What a child process of the test binary runs instead of tests: attackers of the proxy
-// at attackAddr, or a proxy.
+// Programs that a child process of the test binary runs instead of tests: attackers of the
+// proxy at attackAddr, or a proxy.
 const (
 	attackAddr = "JWTCTL_TEST_ATTACK"
 	asProxy    = "JWTCTL_TEST_PROXY"
@@ -234,14 +234,14 @@ func (a *attacker) connect() {
 			case *http2.HeadersFrame, *http2.RSTStreamFrame:
 				select {
 				case answered <- true:
-				default: // both, for one call
+				default: // headers and data of one call
 				}
 			}
 		}
 	}()
 }
 
-// send begins a call with this header block, and ends it.
+// send sends a call with this header block.
 func (a *attacker) send(block []byte) {
 	first := block[:min(len(block), 16<<10)]
 	_ = a.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: a.id, BlockFragment: first, EndStream: true, EndHeaders: len(first) == len(block)})
@@ -251,8 +251,8 @@ func (a *attacker) send(block []byte) {
 	a.id += 2
 }
 
-// attack makes all send token, rate times per second in total or, for 0, as fast as they
-// are answered, until stop is called, which waits for the responses and returns their
+// attack makes all send token, rate times per second in total or, for 0, as fast as the
+// responses arrive, until stop is called, which waits for the responses and returns their
 // number.
 func attack(all []*attacker, token string, rate int) (stop func() int64) {
 	var block bytes.Buffer

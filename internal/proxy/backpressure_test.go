@@ -14,24 +14,24 @@ import (
 
 const chunkBytes, pressureMost = 64 << 10, 64 << 20 // of a message, and in total
 
-// pressure is a call whose one side sends and whose other side does not receive.
+// pressure is a call in which one side sends and the other does not receive.
 type pressure struct {
 	*rig
 	method string
-	first  string // the only message of a client that does not receive, "" for one that sends
+	first  string // the only message of a client that does not receive; "" for one that sends
 	sent   atomic.Int64
 }
 
 // TestS66_Backpressure: one side of a stream can send no more than the other side
-// receives, apart from buffers on the way, so a slow upstream or client costs the proxy
-// no memory. The stream still ends on request.
+// receives, apart from buffers on the way, so a slow upstream or client costs the proxy no
+// memory. The stream still ends on request.
 func TestS66_Backpressure(t *testing.T) {
 	t.Parallel()
 	for name, p := range map[string]*pressure{
-		"slow upstream":              {method: "OpenClient"},
-		"slow upstream, looked at":   {method: "CheckBidi"},
-		"slow client":                {method: "OpenServer", first: `{}`},
-		"slow client, of signatures": {method: "SignServer", first: `{}`},
+		"slow upstream":            {method: "OpenClient"},
+		"slow upstream, validated": {method: "CheckBidi"},
+		"slow client":              {method: "OpenServer", first: `{}`},
+		"slow client, signed":      {method: "SignServer", first: `{}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -42,9 +42,9 @@ func TestS66_Backpressure(t *testing.T) {
 			s := p.open(ctx, p.method)
 			p.feed(s)
 			n := p.settled()
-			t.Logf("%d KiB", n>>10)
+			t.Logf("sent %d KiB", n>>10)
 			if n > pressureMost/8 {
-				t.Errorf("%d MiB were taken that nobody reads", n>>20)
+				t.Errorf("%d MiB were accepted without a reader", n>>20)
 			}
 			cancel()
 			var err error
@@ -69,7 +69,7 @@ func (p *pressure) settled() int64 {
 	}
 }
 
-// serve is the upstream: it receives nothing of a client that sends, and sends chunks to
+// serve is the upstream: it does not receive from a client that sends, and sends chunks to
 // one that does not.
 func (p *pressure) serve(name string, ss grpc.ServerStream) error {
 	if p.first == "" {

@@ -38,7 +38,7 @@ service S {
 
 const benchClaims = `{"iss":"https://issuer.example","sub":"jwtctl","aud":"orders","permissions":["orders:read","orders:write"],"iat":1769859000,"exp":1769864400}`
 
-// bench is a proxy with a cache and one without, and the ways to call through them.
+// bench is a proxy with a cache and one without, and functions that call through them.
 type bench struct {
 	plain, cached *rig
 	token         string
@@ -218,7 +218,7 @@ func bareVerification(b *testing.B, key *keys.Key, token string) func() {
 	return func() {
 		sum := sha256.Sum256([]byte(token[:at]))
 		if !ecdsa.Verify(public, sum[:], r, s) {
-			b.Error("the signature is not good")
+			b.Error("the signature does not verify")
 		}
 	}
 }

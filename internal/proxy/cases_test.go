@@ -41,7 +41,7 @@ func TestCallCases(t *testing.T) {
 		}
 		passed := len(r.upstream.received()) - got
 		if late(c) == 0 && (passed > c.Passed || c.Status == 0 && passed != c.Passed || c.Passed == 0 && r.upstream.calls.Load() != calls) {
-			t.Errorf("%s: the upstream got %d requests", name, passed)
+			t.Errorf("%s: %d requests reached the upstream", name, passed)
 		}
 		if c.Status != 0 {
 			if line := r.waitLog(before, "call refused"); !strings.Contains(line, `"code":"`+string(c.Code)+`"`) {

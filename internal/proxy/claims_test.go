@@ -21,23 +21,23 @@ func TestA34_ClaimMetadata(t *testing.T) {
 		claims string            // a JSON object
 		want   map[string]string // without the prefix
 	}{
-		"strings are unquoted":      {`{"sub":"alice","s":"say \"hi\"\\"}`, map[string]string{"sub": "alice", "s": `say "hi"\`}},
-		"an empty string":           {`{"s":""}`, map[string]string{"s": ""}},
-		"numbers as written":        {`{"a":12345678901234567890,"b":1.0,"c":1E3,"d":-0}`, map[string]string{"a": "12345678901234567890", "b": "1.0", "c": "1E3", "d": "-0"}},
-		"other scalars":             {`{"a":true,"b":null}`, map[string]string{"a": "true", "b": "null"}},
-		"arrays and objects":        {`{"a":[ 1, "x" , [ ] ],"b":{ "k" : "v w" }}`, map[string]string{"a": `[1,"x",[]]`, "b": `{"k":"v w"}`}},
-		"all printable ASCII":       {`{"s":" !~"}`, map[string]string{"s-bin": " !~"}},
-		"space within":              {`{"s":"a ~ b"}`, map[string]string{"s": "a ~ b"}},
-		"space at the end":          {`{"s":"a "}`, map[string]string{"s-bin": "a "}},
-		"a string beyond ASCII":     {`{"name":"Zoë 🎉"}`, map[string]string{"name-bin": "Zoë 🎉"}},
-		"escaped beyond ASCII":      {`{"name":"\u00e9\ud83c\udf89"}`, map[string]string{"name-bin": "é🎉"}},
-		"controls":                  {`{"a":"x\ny","b":"\u0000","c":"\u007f","d":"\t"}`, map[string]string{"a-bin": "x\ny", "b-bin": "\x00", "c-bin": "\x7f", "d-bin": "\t"}},
-		"JSON beyond ASCII":         {`{"a":["Zoë 🎉\u007f"],"b":{"é":1}}`, map[string]string{"a": `["Zo\u00eb \ud83c\udf89\u007f"]`, "b": `{"\u00e9":1}`}},
-		"names in lower case":       {`{"X-Claim_1.a":"v","SUB":"s"}`, map[string]string{"x-claim_1.a": "v", "sub": "s"}},
-		"names that are no key":     {`{"a b":1,"":2,"é":3,"a:b":4,"https://x/y":5,"a/b":6,"ok":7,"a\u0000":8}`, map[string]string{"ok": "7"}},
-		"a name that means bytes":   {`{"photo-bin":"x","PHOTO-BIN2":"y","b-Bin":"z"}`, map[string]string{"photo-bin2": "y"}},
-		"authorization is no claim": {`{"authorization":"x"}`, map[string]string{"authorization": "x"}},
-		"no claims at all":          {`{}`, map[string]string{}},
+		"strings are unquoted":           {`{"sub":"alice","s":"say \"hi\"\\"}`, map[string]string{"sub": "alice", "s": `say "hi"\`}},
+		"empty string":                   {`{"s":""}`, map[string]string{"s": ""}},
+		"numbers as written":             {`{"a":12345678901234567890,"b":1.0,"c":1E3,"d":-0}`, map[string]string{"a": "12345678901234567890", "b": "1.0", "c": "1E3", "d": "-0"}},
+		"other scalars":                  {`{"a":true,"b":null}`, map[string]string{"a": "true", "b": "null"}},
+		"arrays and objects":             {`{"a":[ 1, "x" , [ ] ],"b":{ "k" : "v w" }}`, map[string]string{"a": `[1,"x",[]]`, "b": `{"k":"v w"}`}},
+		"all printable ASCII":            {`{"s":" !~"}`, map[string]string{"s-bin": " !~"}},
+		"inner space":                    {`{"s":"a ~ b"}`, map[string]string{"s": "a ~ b"}},
+		"trailing space":                 {`{"s":"a "}`, map[string]string{"s-bin": "a "}},
+		"string beyond ASCII":            {`{"name":"Zoë 🎉"}`, map[string]string{"name-bin": "Zoë 🎉"}},
+		"escaped beyond ASCII":           {`{"name":"\u00e9\ud83c\udf89"}`, map[string]string{"name-bin": "é🎉"}},
+		"controls":                       {`{"a":"x\ny","b":"\u0000","c":"\u007f","d":"\t"}`, map[string]string{"a-bin": "x\ny", "b-bin": "\x00", "c-bin": "\x7f", "d-bin": "\t"}},
+		"JSON beyond ASCII":              {`{"a":["Zoë 🎉\u007f"],"b":{"é":1}}`, map[string]string{"a": `["Zo\u00eb \ud83c\udf89\u007f"]`, "b": `{"\u00e9":1}`}},
+		"names in lower case":            {`{"X-Claim_1.a":"v","SUB":"s"}`, map[string]string{"x-claim_1.a": "v", "sub": "s"}},
+		"names that are not a valid key": {`{"a b":1,"":2,"é":3,"a:b":4,"https://x/y":5,"a/b":6,"ok":7,"a\u0000":8}`, map[string]string{"ok": "7"}},
+		"name ending in -bin":            {`{"photo-bin":"x","PHOTO-BIN2":"y","b-Bin":"z"}`, map[string]string{"photo-bin2": "y"}},
+		"authorization as a claim":       {`{"authorization":"x"}`, map[string]string{"authorization": "x"}},
+		"no claims":                      {`{}`, map[string]string{}},
 	}
 	for name, c := range tests {
 		if got := r.call(bearing(r.Token(c.claims)), r.conn, "Bearer", `{}`); got.err != nil {
@@ -59,7 +59,7 @@ func TestA34_ClaimMetadata(t *testing.T) {
 			_ = json.Unmarshal([]byte(c.claims), &claims)
 			if raw := claims[key]; len(raw) > 0 && raw[0] != '"' {
 				if json.Unmarshal([]byte(text), &is) != nil || json.Unmarshal(raw, &was) != nil || !slices.Equal(canonical(is), canonical(was)) {
-					t.Errorf("%s: %s is not %s", name, text, raw)
+					t.Errorf("%s: got %s, want %s", name, text, raw)
 				}
 			}
 		}

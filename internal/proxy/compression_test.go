@@ -73,7 +73,7 @@ func TestCompressionReachesTheServer(t *testing.T) {
 }
 
 // TestAnswersAreInWhatIsAccepted: if the server does not compress, the response does not
-// use the encoding of a request that the client does not accept.
+// use an encoding of the request that the client does not accept.
 func TestAnswersAreInWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{upstream: ofBytes(), serve: func(name string, ss grpc.ServerStream) error {
@@ -123,7 +123,7 @@ func TestAnswersAreInWhatTheServerChose(t *testing.T) {
 	}
 }
 
-// strange is an encoding that the proxy does not know: it inverts each byte.
+// strange is an encoding unknown to the proxy: it inverts each byte.
 type strange struct{}
 
 func (strange) Type() string { return "br" }
@@ -165,7 +165,7 @@ func TestUnknownEncodingsPass(t *testing.T) {
 				t.Errorf("%s: %+v", method, got)
 			}
 			if all := r.upstream.received(); len(all) == 0 || !strings.Contains(all[len(all)-1], text) {
-				t.Errorf("%s: the server got another message", method)
+				t.Errorf("%s: the server got a different message", method)
 			}
 		}
 	}
@@ -176,13 +176,13 @@ func TestUnknownEncodingsPass(t *testing.T) {
 			t.Errorf("%s: %+v", method, got)
 		}
 	}
-	// Not every message of a stream must be compressed; the proxy could not tell its own
-	// messages apart.
+	// Not every message of a stream must be compressed; the proxy could not identify its
+	// own messages.
 	raw := r.raw()
 	raw.headers(1, "/t.S/Open", "grpc-encoding", "br")
 	_ = raw.WriteData(1, true, wire([]byte("\n\x01x")))
 	if got := raw.answers(1)[1]; got.status != "12" {
-		t.Errorf("not compressed: %+v", got)
+		t.Errorf("uncompressed message: %+v", got)
 	}
 	if got := r.upstream.calls.Load(); got != calls {
 		t.Errorf("%d calls reached the server", got-calls)
@@ -191,7 +191,7 @@ func TestUnknownEncodingsPass(t *testing.T) {
 	raw.headers(3, "/t.S/Open", "grpc-encoding", "mine")
 	_ = raw.WriteData(3, true, wire([]byte("\n\x01x")))
 	if got := raw.answers(1)[3]; got.status != "12" {
-		t.Errorf("an encoding of no name: %+v", got)
+		t.Errorf("unregistered encoding: %+v", got)
 	}
 }
 
@@ -212,7 +212,7 @@ func TestBombsOfEveryEncoding(t *testing.T) {
 	r.noCalls()
 }
 
-// TestEncodingsAtOnce uses the compressors by many calls at the same time: none gets
+// TestEncodingsAtOnce uses the compressors in many calls at the same time: none gets
 // another's data.
 func TestEncodingsAtOnce(t *testing.T) {
 	t.Parallel()

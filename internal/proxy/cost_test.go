@@ -9,7 +9,7 @@ import "testing"
 // parallel; the race detector adds its own.
 func TestPassedCallAllocates(t *testing.T) {
 	if testing.Short() {
-		t.Skip("counts what the program allocates")
+		t.Skip("counts the program's allocations")
 	}
 	perCall := func(name string) int64 {
 		return testing.Benchmark(func(b *testing.B) {
@@ -26,6 +26,6 @@ func TestPassedCallAllocates(t *testing.T) {
 	}
 	const most = 194
 	if direct, passed := perCall("direct"), perCall("passthrough"); direct == 0 || passed-direct > most {
-		t.Errorf("%d allocations directly, %d through the proxy: more than %d apart", direct, passed, most)
+		t.Errorf("got %d allocations directly and %d through the proxy, want a difference of at most %d", direct, passed, most)
 	}
 }

@@ -47,7 +47,7 @@ func TestMetadataOfHTTPPasses(t *testing.T) {
 		t.Helper()
 		for name, want := range httpValues {
 			if !slices.Equal(md[name], want) {
-				t.Errorf("%s: %s is %q, want %q", where, name, md[name], want)
+				t.Errorf("%s: got %s %q, want %q", where, name, md[name], want)
 			}
 		}
 	}

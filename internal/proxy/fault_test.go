@@ -38,8 +38,8 @@ func TestS67_UpstreamDown(t *testing.T) {
 	testkit.Eventually(t, "the upstream that is back is reached", func() bool { return r.call(context.Background(), r.conn, "Open", `{}`).err == nil })
 }
 
-// TestS67_UpstreamKilled: current calls end as UNAVAILABLE however the connection ends,
-// without addresses in the message (S64).
+// TestS67_UpstreamKilled: calls in progress end as UNAVAILABLE however the connection
+// ends, without addresses in the message (S64).
 func TestS67_UpstreamKilled(t *testing.T) {
 	t.Parallel()
 	between := testkit.Listen(t)
@@ -53,7 +53,7 @@ func TestS67_UpstreamKilled(t *testing.T) {
 				return
 			}
 			up, err := net.Dial("tcp", r.upstream.addr)
-			if err != nil { // it has been stopped
+			if err != nil { // the upstream has been stopped
 				_ = conn.Close()
 				continue
 			}
@@ -106,7 +106,7 @@ func TestS74_PanicEndsOneCall(t *testing.T) {
 	_, err := s.receive()
 	got := []error{err, r.call(bearing(r.Token(goodClaims)), r.conn, "Who", `{}`).err, r.call(context.Background(), r.conn, "Check", good).err}
 	if n := r.upstream.calls.Load(); n != 1 || len(r.upstream.received()) != 1 {
-		t.Errorf("forwarded: %d calls, want 1", n)
+		t.Errorf("%d calls were forwarded, want 1", n)
 	}
 	got = append(got, r.call(context.Background(), r.conn, "Sign", `{}`).err)
 	for i, err := range got {

@@ -13,7 +13,7 @@ func TestGCPercent(t *testing.T) {
 	t.Parallel()
 	for live, want := range map[uint64]int{0: 2400, 1 << 20: 2400, 4 << 20: 2400, 16 << 20: 600, 64 << 20: 150, 128 << 20: 100, 1 << 30: 100} {
 		if got := gcPercent(live, SpareGarbage); got != want {
-			t.Errorf("%d bytes live: %d %%, want %d", live, got, want)
+			t.Errorf("%d bytes live: got %d %%, want %d", live, got, want)
 		}
 	}
 }
@@ -48,6 +48,6 @@ func TestKeepGarbage(t *testing.T) {
 		time.Sleep(10 * time.Millisecond)
 	}
 	if got := percent(); got != before {
-		t.Errorf("%d %% after it, %d before", got, before)
+		t.Errorf("got %d %% afterwards, %d before", got, before)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// arm makes what programs refer to by number. Only append to its lists, so that the
-// corpus stays valid.
+// arm makes what programs refer to by number. Only append to its lists, so that the corpus
+// stays valid.
 func (g *gauntlet) arm() {
 	bearer := `{"iss":"me","sub":"alice","role":"admin","exp":1769864400}`
 	good := g.Token(bearer)
@@ -34,7 +34,7 @@ func (g *gauntlet) arm() {
 	} {
 		g.templates = append(g.templates, g.encode(g.signed("Req", json, verified)))
 	}
-	// What was signed, without the field that the token can fill in again.
+	// The signed message, without the field that the token can fill in again.
 	part := g.signed("Req", `{"tenant":7,"parts":[{"role":"r"}]}`, verified)
 	part.Clear(part.Descriptor().Fields().ByName("tenant"))
 	expired, err := jws.Sign(g.Key, []byte(`{"iss":"maker","user":"alice","exp":1}`))

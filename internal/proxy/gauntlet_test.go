@@ -260,7 +260,7 @@ func (g *gauntlet) checkAnswer(c *playedCall) {
 	for n := 1; len(body) >= 5; n++ {
 		size := int(binary.BigEndian.Uint32(body[1:]))
 		if len(body) < 5+size {
-			return // cut off
+			return // truncated
 		}
 		message := body[5 : 5+size]
 		body = body[5+size:]

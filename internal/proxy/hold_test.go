@@ -16,8 +16,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// promptly makes n calls with a bad token and expects that none is held. A held call
-// would last until its client, which is patient, is about to give up.
+// promptly makes n calls with a bad token and expects none to be delayed. A delayed call
+// would last until its client, which waits long, is about to give up.
 func (r *rig) promptly(conn *grpc.ClientConn, n int) {
 	r.t.Helper()
 	for i := range n {
@@ -31,14 +31,14 @@ func (r *rig) promptly(conn *grpc.ClientConn, n int) {
 				}
 			case <-time.After(time.Millisecond):
 				if r.proxy.DelayedRefusals() > before {
-					r.t.Fatalf("call %d is held", i+1)
+					r.t.Fatalf("call %d was delayed", i+1)
 				}
 			}
 		}
 	}
 }
 
-// heldUntil makes calls with a deadline that are refused, until one is held for part of
+// heldUntil makes calls with a deadline that are refused, until one is delayed for part of
 // the time and then refused with want. On a busy machine the deadline may pass before the
 // response arrives, so each call has more time than the one before.
 func (r *rig) heldUntil(ctx context.Context, want codes.Code) {
@@ -61,7 +61,7 @@ func (r *rig) heldUntil(ctx context.Context, want codes.Code) {
 	}
 }
 
-// heldCall makes a call that is refused and held, and returns its result in a channel.
+// heldCall makes a call that is refused with a delay, and returns its result in a channel.
 func (r *rig) heldCall(ctx context.Context, conn *grpc.ClientConn) <-chan reply {
 	r.t.Helper()
 	ended, before := make(chan reply, 1), r.proxy.DelayedRefusals()
@@ -69,14 +69,14 @@ func (r *rig) heldCall(ctx context.Context, conn *grpc.ClientConn) <-chan reply 
 	for r.proxy.DelayedRefusals() == before {
 		select {
 		case got := <-ended:
-			r.t.Fatalf("it was told at once: %v", got.err)
+			r.t.Fatalf("the refusal was not delayed: %v", got.err)
 		case <-time.After(time.Millisecond):
 		}
 	}
 	return ended
 }
 
-// TestS76_RefusalsAreHeld sends only bad tokens, more than are answered at once. Only
+// TestS76_RefusalsAreHeld sends only bad tokens, more than get a prompt response. Only
 // those clients wait, and not for long.
 func TestS76_RefusalsAreHeld(t *testing.T) {
 	t.Parallel()
@@ -89,7 +89,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 	good := func(conn *grpc.ClientConn, want codes.Code) {
 		t.Helper()
 		if got := r.call(bearing(r.Token(goodClaims)), conn, "Bearer", `{}`); status.Code(got.err) != want {
-			t.Fatalf("a good call: got %v, want %v", got.err, want)
+			t.Fatalf("a valid call: got %v, want %v", got.err, want)
 		}
 	}
 	r.promptly(other, 3) // the first of their connection
@@ -104,7 +104,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 	r.heldUntil(bearing("bad"), codes.Unauthenticated)
 	// Too much metadata is a refusal like others.
 	r.heldUntil(metadata.AppendToOutgoingContext(context.Background(), "x", strings.Repeat("x", 17<<10)), codes.ResourceExhausted)
-	// A client that hangs up is not waited for.
+	// The proxy does not wait for a client that hangs up.
 	ctx, hangUp := context.WithCancel(bearing("bad"))
 	gone := r.heldCall(ctx, r.conn)
 	hangUp()
@@ -118,9 +118,9 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 
 	select {
 	case got := <-held:
-		t.Fatalf("it was held no longer: %v", got.err)
+		t.Fatalf("not delayed any more: %v", got.err)
 	case got := <-second:
-		t.Fatalf("the second was held no longer: %v", got.err)
+		t.Fatalf("the second was not delayed any more: %v", got.err)
 	default:
 	}
 	// Shutdown releases all, long before their clients give up.
@@ -135,7 +135,7 @@ func TestS76_RefusalsAreHeld(t *testing.T) {
 		}
 	}
 	if n := r.proxy.DelayedRefusals(); n != 0 {
-		t.Errorf("%d refusals are held after the end, want 0", n)
+		t.Errorf("%d refusals are delayed after the end, want 0", n)
 	}
 }
 
@@ -148,8 +148,8 @@ func (downSet) Keys(context.Context, string) ([]*keys.Key, error) {
 	return nil, fault.New(fault.KeySetUnavailable, "elsewhere", "it is down")
 }
 
-// TestS76_WhatIsNoRefusal makes more calls than may be refused at once, which end in
-// other ways: none is held or counted.
+// TestS76_WhatIsNoRefusal makes more calls than may be refused at once, which end in other
+// ways: none is delayed or counted.
 func TestS76_WhatIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
@@ -157,8 +157,8 @@ func TestS76_WhatIsNoRefusal(t *testing.T) {
 		setup  setup
 		want   codes.Code
 	}{
-		"the upstream's own answer": {"Open", setup{}, codes.Unauthenticated},
-		"a key set that is down":    {"Bearer", setup{keySets: []keys.Set{downSet{}}}, codes.Unavailable},
+		"error from the upstream": {"Open", setup{}, codes.Unauthenticated},
+		"unavailable key set":     {"Bearer", setup{keySets: []keys.Set{downSet{}}}, codes.Unavailable},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {

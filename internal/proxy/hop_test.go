@@ -51,11 +51,11 @@ func TestS78_HopFieldsStay(t *testing.T) {
 	clean := func(where string, md metadata.MD) {
 		t.Helper()
 		if !slices.Equal(md["x-mine"], []string{"1"}) {
-			t.Errorf("%s: x-mine is %q", where, md["x-mine"])
+			t.Errorf("%s: got x-mine %q", where, md["x-mine"])
 		}
 		for name := range hop {
 			if name != "x-mine" && len(md[name]) > 0 {
-				t.Errorf("%s: %s crosses: %q", where, name, md[name])
+				t.Errorf("%s: %s was forwarded: %q", where, name, md[name])
 			}
 		}
 	}
@@ -125,12 +125,12 @@ func TestS78_NamesReadAsClaims(t *testing.T) {
 		md := r.upstream.metadata()
 		for _, name := range forged {
 			if slices.Contains(md[name], "mallory") {
-				t.Errorf("%s: %s reaches the server", method, name)
+				t.Errorf("%s: %s reached the server", method, name)
 			}
 		}
 		for _, name := range kept {
 			if len(md[name]) != 1 {
-				t.Errorf("%s: %s is gone", method, name)
+				t.Errorf("%s: %s was removed", method, name)
 			}
 		}
 	}

@@ -81,7 +81,7 @@ func openFiles(t *testing.T) int {
 	return len(list)
 }
 
-// TestS66_RapidResets begins and resets thousands of calls, as in CVE-2023-44487: the
+// TestS66_RapidResets starts and resets thousands of calls, as in CVE-2023-44487: the
 // number of goroutines is limited, and they end.
 func TestS66_RapidResets(t *testing.T) {
 	r := start(t, setup{})
@@ -103,7 +103,7 @@ func TestS66_RapidResets(t *testing.T) {
 	}
 	// Per current call: its handler and forwardRequests here, and the upstream's.
 	if worst > before+5*proxy.MaxStreams {
-		t.Errorf("%d goroutines, %d before", worst, before)
+		t.Errorf("got %d goroutines, %d before", worst, before)
 	}
 	_ = raw.conn.Close()
 	testkit.Eventually(t, fmt.Sprintf("no more than %d goroutines are left", before+10), func() bool { return runtime.NumGoroutine() <= before+10 })
@@ -124,7 +124,7 @@ func TestS66_PingsAreLimited(t *testing.T) {
 		away, is := f.(*http2.GoAwayFrame)
 		return is && away.ErrCode == http2.ErrCodeEnhanceYourCalm
 	}) {
-		t.Error("nothing came of it")
+		t.Error("the connection was not closed")
 	}
 }
 
@@ -156,7 +156,7 @@ func TestS66_LargeMetadataIsRefused(t *testing.T) {
 			case *http2.RSTStreamFrame, *http2.GoAwayFrame:
 				return true
 			case *http2.DataFrame:
-				t.Errorf("%s: an answer", name)
+				t.Errorf("%s: got a response", name)
 			case *http2.MetaHeadersFrame:
 				return f.StreamEnded()
 			}
@@ -164,7 +164,7 @@ func TestS66_LargeMetadataIsRefused(t *testing.T) {
 		})
 	}
 	if n := r.upstream.calls.Load(); n != 1 {
-		t.Errorf("the upstream had %d calls, want 1", n)
+		t.Errorf("%d calls reached the upstream, want 1", n)
 	}
 }
 
@@ -211,10 +211,10 @@ func TestS66_MetadataLimit(t *testing.T) {
 			}
 			return true
 		}) {
-			t.Fatalf("%s, %d bytes: no answer", c.key, c.size)
+			t.Fatalf("%s, %d bytes: no response", c.key, c.size)
 		}
 		if want := strconv.Itoa(int(c.want)); got != want {
-			t.Errorf("%s, %d bytes: status %s, want %s", c.key, c.size, got, want)
+			t.Errorf("%s, %d bytes: got status %s, want %s", c.key, c.size, got, want)
 		}
 	}
 }
@@ -245,11 +245,11 @@ func TestS66_LargeMessagesAreRefused(t *testing.T) {
 		want            codes.Code
 		reaches         bool
 	}{
-		"within":                 {request: 100 << 10, answer: 100 << 10, want: codes.OK, reaches: true},
-		"a request too large":    {request: 100<<10 + 1, want: codes.ResourceExhausted},
-		"an answer too large":    {answer: 100<<10 + 1, want: codes.ResourceExhausted, reaches: true},
-		"a compressed bomb":      {request: 1 << 20, zip: true, want: codes.ResourceExhausted},
-		"compressed, and within": {request: 100 << 10, zip: true, want: codes.OK, reaches: true},
+		"within":                       {request: 100 << 10, answer: 100 << 10, want: codes.OK, reaches: true},
+		"request too large":            {request: 100<<10 + 1, want: codes.ResourceExhausted},
+		"response too large":           {answer: 100<<10 + 1, want: codes.ResourceExhausted, reaches: true},
+		"compression bomb":             {request: 1 << 20, zip: true, want: codes.ResourceExhausted},
+		"compressed, within the limit": {request: 100 << 10, zip: true, want: codes.OK, reaches: true},
 	}
 	for name, c := range tests {
 		for _, method := range []string{"Open", "OpenBidi", "Check"} {
@@ -274,7 +274,8 @@ func TestS66_LargeMessagesAreRefused(t *testing.T) {
 	}
 }
 
-// TestS66_StreamsAreLimited: a connection may have this number of concurrent calls, and no more.
+// TestS66_StreamsAreLimited: a connection may have this number of concurrent calls, and no
+// more.
 func TestS66_StreamsAreLimited(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{options: proxy.Options{Limits: proxy.Limits{Streams: 5}}})
@@ -287,7 +288,7 @@ func TestS66_StreamsAreLimited(t *testing.T) {
 	late, stop := context.WithTimeout(ctx, 200*time.Millisecond)
 	defer stop()
 	if got := r.call(late, r.conn, "Open", `{}`); status.Code(got.err) != codes.DeadlineExceeded {
-		t.Errorf("a sixth call: got %v, want %v", got.err, codes.DeadlineExceeded)
+		t.Errorf("sixth call: got %v, want %v", got.err, codes.DeadlineExceeded)
 	}
 	cancel()
 	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil {

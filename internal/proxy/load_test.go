@@ -45,7 +45,7 @@ func quantile(took []time.Duration, q float64) time.Duration {
 	return took[int(float64(len(took)-1)*q)]
 }
 
-// caller makes calls with a good token over its connections.
+// caller makes calls with a valid token over its connections.
 type caller struct {
 	b       *testing.B
 	ctx     context.Context
@@ -136,7 +136,7 @@ func BenchmarkS76_Hostile(b *testing.B) {
 		rate        int // 0 means a flood
 	}{
 		{"over the limit", strings.Repeat("x", 16<<10), 1000},
-		{"no JWS", strings.Repeat("x", mostToken), 1000},
+		{"not a JWS", strings.Repeat("x", mostToken), 1000},
 		{"forged", r.Forged, 1000},
 		{"forged flood", r.Forged, 0},
 	} {

@@ -42,11 +42,11 @@ func TestA12_ExtractAndRaw(t *testing.T) {
 	text := r.JSON(got)
 	for _, want := range []string{`"n":"7"`, `"team":"x"`, `"user":"bob"`, `"other":"o"`, `"iss":"maker"`} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %s in %s", want, text)
+			t.Errorf("want %s in %s", want, text)
 		}
 	}
 	if strings.Contains(text, "mine") {
-		t.Errorf("RAW keeps what the client put in: %s", text)
+		t.Errorf("RAW keeps the client's entries: %s", text)
 	}
 }
 
@@ -72,7 +72,7 @@ func TestA12_EveryResponseIsSigned(t *testing.T) {
 		return ss.SendMsg(out)
 	})
 	if got := r.call(context.Background(), r.conn, "Sign", `{}`); status.Code(got.err) != codes.Internal || len(got.messages) != 0 {
-		t.Errorf("a response that makes one claim twice: %+v", got)
+		t.Errorf("response that sets one claim twice: %+v", got)
 	}
 }
 
@@ -85,23 +85,23 @@ func TestA36_MalformedMessagesAreRefused(t *testing.T) {
 	junk := []byte{0x0a, 0xff}
 	err := r.invoke("/t.S/Check", &junk, new([]byte), broken)
 	if status.Code(err) != codes.InvalidArgument || r.upstream.calls.Load() != 0 {
-		t.Errorf("a request: got %v, want %v", err, codes.InvalidArgument)
+		t.Errorf("malformed request: got %v, want %v", err, codes.InvalidArgument)
 	}
 	err = r.invoke("/t.S/Check", &junk, new([]byte), broken, grpc.CallContentSubtype("json"))
 	if status.Code(err) != codes.InvalidArgument || r.upstream.calls.Load() != 0 {
-		t.Errorf("another content type: got %v, want %v", err, codes.InvalidArgument)
+		t.Errorf("other content type: got %v, want %v", err, codes.InvalidArgument)
 	}
 	r2 := start(t, setup{upstream: ofBytes()})
 	r2.upstream.become(func(_ string, ss grpc.ServerStream) error { return ss.SendMsg(&junk) })
 	if got := r2.call(context.Background(), r2.conn, "Sign", `{}`); status.Code(got.err) != codes.Internal {
-		t.Errorf("a response: got %v, want %v", got.err, codes.Internal)
+		t.Errorf("malformed response: got %v, want %v", got.err, codes.Internal)
 	}
-	// Messages that are not checked pass, whatever they are.
+	// Messages that are not checked pass, whatever they contain.
 	out := []byte{}
 	r2.upstream.become(echoBytes)
 	err = r2.invoke("/t.S/Open", &junk, &out, broken, grpc.CallContentSubtype("odd+x"))
 	if err == nil {
-		t.Error("a content type of odd characters passed")
+		t.Error("a content type with control characters passed")
 	}
 	err = r2.invoke("/t.S/Open", &junk, &out, broken, grpc.CallContentSubtype("json"))
 	if err != nil || !slices.Equal(out, junk) || r2.upstream.metadata().Get("content-type")[0] != "application/grpc+json" {

@@ -29,14 +29,14 @@ func TestMetricsNameNoUnknownMethods(t *testing.T) {
 		`jwtctl_proxy_calls_total{method="unknown",grpc_code="UNIMPLEMENTED",reason="method_unknown"} 1`,
 	} {
 		if !strings.Contains(text, want) {
-			t.Errorf("no %s in\n%s", want, text)
+			t.Errorf("want %s in\n%s", want, text)
 		}
 	}
 	if strings.Contains(text, "made.Up") {
-		t.Error("a client names metrics")
+		t.Error("a client's method name is in the metrics")
 	}
 	if log := r.waitLog(0, `"key_from":`); strings.Count(log, `"kid":`) != 1 {
-		t.Errorf("the key of one call is logged, not of others:\n%s", log)
+		t.Errorf("want only the key of one call in the log:\n%s", log)
 	}
 	for _, line := range strings.Split(strings.TrimSpace(r.logged.String()), "\n") {
 		if !json.Valid([]byte(line)) {

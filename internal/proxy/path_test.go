@@ -58,7 +58,7 @@ func TestS60_OnlyExactPathsPass(t *testing.T) {
 			t.Errorf("%s: %v, want %v", path, err, want)
 		}
 		if reached := r.upstream.calls.Load() != before; reached != (want == codes.OK) {
-			t.Errorf("%s: the upstream was reached: got %v, want %v", path, reached, want == codes.OK)
+			t.Errorf("%s: call reached the upstream: got %v, want %v", path, reached, want == codes.OK)
 		}
 	}
 }
@@ -75,15 +75,15 @@ func TestS65_HealthAndReflection(t *testing.T) {
 		want    codes.Code
 		reaches bool
 	}{
-		"health is the proxy's":         {proxy.Options{}, check, codes.OK, false},
-		"health of the upstream":        {proxy.Options{PassHealth: true}, check, codes.OK, true},
-		"not another method of it":      {proxy.Options{PassHealth: true}, "/grpc.health.v1.Health/Kill", codes.Unimplemented, false},
-		"reflection is refused":         {proxy.Options{PassHealth: true}, reflection, codes.Unimplemented, false},
-		"reflection passes":             {proxy.Options{PassReflection: true}, reflection, codes.OK, true},
-		"the older reflection":          {proxy.Options{PassReflection: true}, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", codes.OK, true},
-		"not another service of it":     {proxy.Options{PassReflection: true}, "/grpc.reflection.v1.Other/ServerReflectionInfo", codes.Unimplemented, false},
-		"health beside reflection":      {proxy.Options{PassReflection: true}, check, codes.OK, false},
-		"channelz is never let through": {proxy.Options{PassReflection: true, PassHealth: true}, "/grpc.channelz.v1.Channelz/GetServers", codes.Unimplemented, false},
+		"health of the proxy":         {proxy.Options{}, check, codes.OK, false},
+		"health of the upstream":      {proxy.Options{PassHealth: true}, check, codes.OK, true},
+		"other method of health":      {proxy.Options{PassHealth: true}, "/grpc.health.v1.Health/Kill", codes.Unimplemented, false},
+		"reflection off":              {proxy.Options{PassHealth: true}, reflection, codes.Unimplemented, false},
+		"reflection on":               {proxy.Options{PassReflection: true}, reflection, codes.OK, true},
+		"older reflection":            {proxy.Options{PassReflection: true}, "/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo", codes.OK, true},
+		"other service of reflection": {proxy.Options{PassReflection: true}, "/grpc.reflection.v1.Other/ServerReflectionInfo", codes.Unimplemented, false},
+		"health with reflection on":   {proxy.Options{PassReflection: true}, check, codes.OK, false},
+		"channelz":                    {proxy.Options{PassReflection: true, PassHealth: true}, "/grpc.channelz.v1.Channelz/GetServers", codes.Unimplemented, false},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -98,7 +98,7 @@ func TestS65_HealthAndReflection(t *testing.T) {
 			answer := &grpc_health_v1.HealthCheckResponse{}
 			err := r.invoke(c.path, &grpc_health_v1.HealthCheckRequest{}, answer)
 			if status.Code(err) != c.want || (r.upstream.calls.Load() > 0) != c.reaches {
-				t.Errorf("%v; %d calls upstream", err, r.upstream.calls.Load())
+				t.Errorf("got %v, %d calls at the upstream", err, r.upstream.calls.Load())
 			}
 			if serving := answer.Status == grpc_health_v1.HealthCheckResponse_SERVING; serving != (c.path == check && !c.reaches) {
 				t.Errorf("status %v", answer.Status)

@@ -39,7 +39,7 @@ func (r *rig) raw() *rawConn {
 	return c
 }
 
-// headers begins a call of path with more headers, alternating names and values.
+// headers starts a call of path with more headers, alternating names and values.
 func (c *rawConn) headers(id uint32, path string, more ...string) { c.begin(id, path, false, more...) }
 
 // begin is headers; if end is set, they end the client's half of the stream.
@@ -59,7 +59,7 @@ func (c *rawConn) begin(id uint32, path string, end bool, more ...string) {
 	}
 }
 
-// answer is how a call ended.
+// answer is the result of a call.
 type answer struct{ status, message string }
 
 // answers reads until n calls have ended.

@@ -58,8 +58,8 @@ func (r *rig) encoded(name, json string) []byte {
 }
 
 // TestReportOnlyRefusesNothing makes calls that the policy refuses for different reasons:
-// all reach the server as they were sent, and each is logged and counted once. Without
-// ReportOnly the same calls are refused.
+// all reach the server unchanged, and each is logged and counted once. Without ReportOnly
+// the same calls are refused.
 func TestReportOnlyRefusesNothing(t *testing.T) {
 	t.Parallel()
 	enforcing, reporting := start(t, reportSetup(false)), start(t, reportSetup(true))
@@ -71,19 +71,19 @@ func TestReportOnlyRefusesNothing(t *testing.T) {
 	}
 	plain := [][]byte{[]byte("\n\x01x")}
 	calls := map[string]func(r *rig) one{
-		"an unknown method": func(*rig) one { return one{"/t.Other/Method", "method_unknown", context.Background(), plain, nil} },
-		"an odd path":       func(*rig) one { return one{"/t.S//Open", "method_unknown", context.Background(), plain, nil} },
+		"unknown method":    func(*rig) one { return one{"/t.Other/Method", "method_unknown", context.Background(), plain, nil} },
+		"malformed path":    func(*rig) one { return one{"/t.S//Open", "method_unknown", context.Background(), plain, nil} },
 		"too much metadata": func(*rig) one { return one{"/t.S/Open", "limit_exceeded", large(), plain, nil} },
 		"other content types": func(*rig) one {
 			return one{"/t.S/Check", "message_malformed", context.Background(), [][]byte{[]byte("{}")}, asJSON()}
 		},
-		"a message that is no protobuf": func(*rig) one {
+		"malformed message": func(*rig) one {
 			return one{"/t.S/Check", "message_malformed", context.Background(), [][]byte{[]byte("\xff\xff")}, nil}
 		},
-		"a message without its token": func(r *rig) one {
+		"message without a token": func(r *rig) one {
 			return one{"/t.S/CheckBidi", "token_missing", context.Background(), [][]byte{r.encoded("Signed", `{"user":"bob"}`)}, nil}
 		},
-		"a message that its token does not tell": func(r *rig) one {
+		"message that differs from its token": func(r *rig) one {
 			return one{"/t.S/Check", "claim_mismatch", context.Background(), [][]byte{r.encoded("Signed", `{"user":"eve","tok":"`+r.Token(signedClaims)+`"}`)}, nil}
 		},
 		"no message": func(*rig) one { return one{"/t.S/CheckBidi", "token_missing", context.Background(), nil, nil} },
@@ -106,13 +106,13 @@ func TestReportOnlyRefusesNothing(t *testing.T) {
 	for name, of := range calls {
 		c := of(enforcing)
 		if _, err := enforcing.bytesCall(c.ctx, c.path, c.requests, c.options...); err == nil || enforcing.upstream.calls.Load() != 0 {
-			t.Errorf("%s: enforced: %v", name, err)
+			t.Errorf("%s: the policy is enforced: %v", name, err)
 		}
 		c = of(reporting)
 		before, calls := len(reporting.logged.String()), reporting.upstream.calls.Load()
 		got, err := reporting.bytesCall(c.ctx, c.path, c.requests, c.options...)
 		if err != nil || !slices.EqualFunc(got, c.requests, bytes.Equal) || reporting.upstream.calls.Load() != calls+1 {
-			t.Errorf("%s: %q, %v, want what was sent", name, got, err)
+			t.Errorf("%s: got %q, %v, want the messages sent", name, got, err)
 		}
 		line := reporting.waitLog(before, "call would be refused")
 		if strings.Count(line, "call would be refused") != 1 || !strings.Contains(line, `"code":"`+c.reason+`"`) || strings.Contains(line, "call refused") {
@@ -196,7 +196,7 @@ func TestReportOnlyStillActs(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 	if n := strings.Count(r.logged.String(), "would be refused"); n != 1 {
-		t.Errorf("%d refusals reported, want that of the call without a token\n%s", n, r.logged.String())
+		t.Errorf("got %d refusals reported, want only that of the call without a token\n%s", n, r.logged.String())
 	}
 }
 

@@ -18,14 +18,14 @@ import (
 )
 
 // TestS77_NoMessageNoCall: a call of a method that validates messages, which ends without
-// one, is refused before the server hears of it, however it ends (A37).
+// one, is refused before it reaches the server, however it ends (A37).
 func TestS77_NoMessageNoCall(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: policytest.GuardedSource()})
 	token := "Bearer " + r.Token(goodClaims)
 	endings := map[string]func(c *rawConn, id uint32, path string){
-		"headers that end the stream": func(c *rawConn, id uint32, path string) { c.begin(id, path, true, "authorization", token) },
-		"an empty frame that does": func(c *rawConn, id uint32, path string) {
+		"headers with END_STREAM": func(c *rawConn, id uint32, path string) { c.begin(id, path, true, "authorization", token) },
+		"empty frame with END_STREAM": func(c *rawConn, id uint32, path string) {
 			c.begin(id, path, false, "authorization", token)
 			_ = c.WriteData(id, true, nil)
 		},
@@ -74,7 +74,7 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 	}
 	r.noCalls()
 	if text := r.logged.String(); strings.Count(text, `"code":"token_missing"`) != 4*methods.Len() {
-		t.Errorf("%d refusals are logged as token_missing, not %d", strings.Count(text, `"code":"token_missing"`), 4*methods.Len())
+		t.Errorf("got %d refusals logged as token_missing, want %d", strings.Count(text, `"code":"token_missing"`), 4*methods.Len())
 	}
 }
 
@@ -95,10 +95,10 @@ func TestS88_TheFirstMessageMayNotComeLate(t *testing.T) {
 		before []send // before the expiry
 		after  []send
 	}{
-		"all of it":       {nil, []send{{frame, true}}},
-		"its end":         {[]send{{frame[:len(frame)-1], false}}, []send{{frame[len(frame)-1:], true}}},
-		"all but a byte":  {[]send{{frame[:1], false}}, []send{{frame[1:], true}}},
-		"without its end": {nil, []send{{frame, false}, {nil, true}}},
+		"whole message":                         {nil, []send{{frame, true}}},
+		"only the end of the stream":            {[]send{{frame[:len(frame)-1], false}}, []send{{frame[len(frame)-1:], true}}},
+		"all except one byte":                   {[]send{{frame[:1], false}}, []send{{frame[1:], true}}},
+		"message without the end of the stream": {nil, []send{{frame, false}, {nil, true}}},
 	}
 	for _, kind := range []string{"Who", "WhoClient", "WhoServer", "WhoBidi"} {
 		for name, c := range late {
@@ -128,7 +128,7 @@ func TestS88_TheFirstMessageMayNotComeLate(t *testing.T) {
 					t.Errorf("%s, %s late: logged %s", kind, name, line)
 				}
 				if n := r.upstream.calls.Load(); n != 0 && (kind == "Who" || kind == "WhoServer") {
-					t.Errorf("%s, %s late: the upstream had %d calls", kind, name, n)
+					t.Errorf("%s, %s late: %d calls reached the upstream", kind, name, n)
 				}
 			}
 		}
@@ -156,8 +156,8 @@ func TestS88_TheOnlyRequestIsDeliveredInTime(t *testing.T) {
 	}{
 		"bearer token":                 {"Who", goodClaims, `{"text":"x"}`, 2, "Bearer token is not valid"},
 		"bearer token, server stream":  {"WhoServer", goodClaims, `{"text":"x"}`, 2, "Bearer token is not valid"},
-		"the message's":                {"Check", "", `{"tok":"$"}`, 1, "Message token is not valid"},
-		"the message's, server stream": {"CheckServer", "", `{"tok":"$"}`, 1, "Message token is not valid"},
+		"message token":                {"Check", "", `{"tok":"$"}`, 1, "Message token is not valid"},
+		"message token, server stream": {"CheckServer", "", `{"tok":"$"}`, 1, "Message token is not valid"},
 	}
 	for name, c := range tests {
 		for _, wait := range []time.Duration{time.Hour - 1, time.Hour} {
@@ -183,7 +183,7 @@ func TestS88_TheOnlyRequestIsDeliveredInTime(t *testing.T) {
 			_ = raw.WriteData(1, true, nil)
 			got, calls := raw.answers(1)[1], r.upstream.calls.Load()
 			if wait < time.Hour && (got.status != "0" || calls != 1) || wait == time.Hour && (got != (answer{"16", c.text}) || calls != 0) {
-				t.Errorf("%s, after %s: %+v, the upstream had %d calls", name, wait, got, calls)
+				t.Errorf("%s, after %s: got %+v, %d calls at the upstream", name, wait, got, calls)
 			}
 		}
 	}

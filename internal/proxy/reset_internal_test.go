@@ -35,17 +35,17 @@ func TestResetsSlowTheirConnection(t *testing.T) {
 		wait  time.Duration // between the calls and the pause
 		pause time.Duration
 	}{
-		"a few resets":            {calls: []call{reset(resetBurst)}},
-		"one more":                {calls: []call{reset(resetBurst + 1)}, pause: time.Second / resetRate},
-		"a crowd":                 {calls: []call{reset(100_000)}, pause: maxPause},
-		"paid by waiting":         {calls: []call{reset(resetBurst + resetRate)}, wait: 600 * time.Millisecond, pause: 400 * time.Millisecond},
-		"paid by answered calls":  {calls: []call{reset(150), {n: 150, ctx: context.Background()}, reset(resetBurst)}},
-		"answers before are few":  {calls: []call{{n: 1000, ctx: context.Background()}, reset(resetBurst + resetRate)}, pause: time.Second},
-		"reset after an answer":   {calls: []call{{n: 1000, ctx: gone, err: canceled, answered: true}}},
-		"reset later":             {calls: []call{{n: 1000, ctx: gone, err: canceled, after: youngCall}}},
-		"a deadline passed":       {calls: []call{{n: 1000, ctx: late, err: status.Error(codes.DeadlineExceeded, "")}}},
-		"refused, and not reset":  {calls: []call{{n: 1000, ctx: context.Background(), err: status.Error(codes.Unauthenticated, "")}}},
-		"refusals pay for no one": {calls: []call{reset(200), {n: 200, ctx: context.Background(), err: canceled}, reset(resetRate)}, pause: time.Second},
+		"a few resets":                  {calls: []call{reset(resetBurst)}},
+		"one reset more":                {calls: []call{reset(resetBurst + 1)}, pause: time.Second / resetRate},
+		"many resets":                   {calls: []call{reset(100_000)}, pause: maxPause},
+		"compensated by waiting":        {calls: []call{reset(resetBurst + resetRate)}, wait: 600 * time.Millisecond, pause: 400 * time.Millisecond},
+		"compensated by answered calls": {calls: []call{reset(150), {n: 150, ctx: context.Background()}, reset(resetBurst)}},
+		"few answered calls before":     {calls: []call{{n: 1000, ctx: context.Background()}, reset(resetBurst + resetRate)}, pause: time.Second},
+		"reset after a response":        {calls: []call{{n: 1000, ctx: gone, err: canceled, answered: true}}},
+		"reset later":                   {calls: []call{{n: 1000, ctx: gone, err: canceled, after: youngCall}}},
+		"deadline exceeded":             {calls: []call{{n: 1000, ctx: late, err: status.Error(codes.DeadlineExceeded, "")}}},
+		"refused, not reset":            {calls: []call{{n: 1000, ctx: context.Background(), err: status.Error(codes.Unauthenticated, "")}}},
+		"refusals do not compensate":    {calls: []call{reset(200), {n: 200, ctx: context.Background(), err: canceled}, reset(resetRate)}, pause: time.Second},
 	} {
 		var r resetBudget
 		r.add(resetBurst, begun)
@@ -77,7 +77,7 @@ func TestPausedConnectionEnds(t *testing.T) {
 			synctest.Wait()
 			begun := time.Now()
 			if len(ended) != 0 {
-				t.Error("it is not paused")
+				t.Error("the read is not paused")
 			}
 			if shutDown {
 				close(stop)

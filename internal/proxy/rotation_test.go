@@ -83,7 +83,7 @@ func TestRotation_RemoteUnderLoad(t *testing.T) {
 		stop.Store(true)
 		wg.Wait()
 		if got := r.call(bearing(signed(t, ring[0], claims)), r.conn, "Who", `{}`); status.Code(got.err) != codes.Unauthenticated {
-			t.Errorf("%s: a key that is gone: got %v, want %v", name, got.err, codes.Unauthenticated)
+			t.Errorf("%s: removed key: got %v, want %v", name, got.err, codes.Unauthenticated)
 		}
 		t.Log(name, calls.Load(), "calls")
 	}

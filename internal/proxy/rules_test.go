@@ -29,20 +29,20 @@ func TestProxyEnforcesRulesOfTheKey(t *testing.T) {
 			claims string
 			want   codes.Code
 		}{
-			"by the rules":     {who + `"aud":"shop","iat":1769860800,"exp":1769860900}`, codes.OK},
-			"another audience": {who + `"aud":"bank","iat":1769860800,"exp":1769860900}`, codes.Unauthenticated},
-			"no audience":      {who + `"iat":1769860800,"exp":1769860900}`, codes.Unauthenticated},
-			"too old":          {who + `"aud":"shop","iat":1769860739,"exp":1769860900}`, codes.Unauthenticated},
-			"no iat":           {who + `"aud":"shop","exp":1769860900}`, codes.PermissionDenied},
-			"too long a life":  {who + `"aud":"shop","iat":1769860800,"exp":1769864401}`, codes.Unauthenticated},
+			"within the rules":  {who + `"aud":"shop","iat":1769860800,"exp":1769860900}`, codes.OK},
+			"wrong audience":    {who + `"aud":"bank","iat":1769860800,"exp":1769860900}`, codes.Unauthenticated},
+			"no audience":       {who + `"iat":1769860800,"exp":1769860900}`, codes.Unauthenticated},
+			"too old":           {who + `"aud":"shop","iat":1769860739,"exp":1769860900}`, codes.Unauthenticated},
+			"no iat":            {who + `"aud":"shop","exp":1769860900}`, codes.PermissionDenied},
+			"lifetime too long": {who + `"aud":"shop","iat":1769860800,"exp":1769864401}`, codes.Unauthenticated},
 		} {
 			before := len(r.upstream.received())
 			got := r.call(bearing(r.Token(tt.claims)), r.conn, "Who", `{}`)
 			if status.Code(got.err) != tt.want {
-				t.Errorf("cache of %d, %s: %v, want %v", cached, name, got.err, tt.want)
+				t.Errorf("cache of %d, %s: got %v, want %v", cached, name, got.err, tt.want)
 			}
 			if reached := len(r.upstream.received()) != before; reached != (tt.want == codes.OK) {
-				t.Errorf("cache of %d, %s: the call reached the upstream: got %v, want %v",
+				t.Errorf("cache of %d, %s: call reached the upstream: got %v, want %v",
 					cached, name, reached, tt.want == codes.OK)
 			}
 		}
@@ -52,7 +52,7 @@ func TestProxyEnforcesRulesOfTheKey(t *testing.T) {
 		} {
 			got := r.call(context.Background(), r.conn, "Check", `{"user":"bob","tok":"`+r.Token(claims)+`"}`)
 			if status.Code(got.err) != want {
-				t.Errorf("cache of %d, a token in a message: %v, want %v", cached, got.err, want)
+				t.Errorf("cache of %d, token in a message: got %v, want %v", cached, got.err, want)
 			}
 		}
 		token := r.Token(who + `"aud":"shop","iat":1769860800,"exp":1769864400}`)
@@ -64,7 +64,7 @@ func TestProxyEnforcesRulesOfTheKey(t *testing.T) {
 		}
 		r.advance(time.Second)
 		if got := r.call(bearing(token), r.conn, "Who", `{}`); status.Code(got.err) != codes.Unauthenticated {
-			t.Errorf("cache of %d: a token older than max_age: got %v, want %v", cached, got.err, codes.Unauthenticated)
+			t.Errorf("cache of %d: token older than max_age: got %v, want %v", cached, got.err, codes.Unauthenticated)
 		}
 	}
 }

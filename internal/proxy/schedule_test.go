@@ -123,7 +123,7 @@ func (s *schedule) request(r *rig, desc protoreflect.MessageDescriptor) []byte {
 	if err != nil {
 		r.t.Fatal(err)
 	}
-	return append(data, policytest.UndeclaredField()...) // so that there are some
+	return append(data, policytest.UndeclaredField()...) // so that some expire
 }
 
 // play makes the call, and after each part waits for its effect.
@@ -163,7 +163,7 @@ func (r *rig) play(t *rapid.T, s *schedule, arrived <-chan struct{}) {
 					refusal = &a
 				}
 			case <-time.After(testkit.Timeout):
-				t.Fatalf("part %d of %+v: nothing came of it", i, s)
+				t.Fatalf("part %d of %+v had no effect", i, s)
 			}
 			switch {
 			case refusal == nil && late:

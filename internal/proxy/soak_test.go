@@ -28,7 +28,7 @@ import (
 
 var soaking = flag.Duration("proxy.soak", 3*time.Second, "how long TestS76_Soak calls; S76 says 30m")
 
-// soak makes good and bad calls of all kinds, while policies are reloaded and keys
+// soak makes valid and invalid calls of all kinds, while policies are reloaded and keys
 // rotated. To run it for half an hour, without the race detector:
 //
 //	go test ./internal/proxy -run TestS76_Soak -v -timeout 0 -proxy.soak 30m
@@ -60,8 +60,8 @@ func verdicts() []verdict {
 	var all []verdict
 	for _, kind := range []string{"", "Client", "Server", "Bidi"} {
 		all = append(all,
-			verdict{name: "nothing asked", method: "Open" + kind},
-			verdict{name: "nothing asked, bad token", method: "Open" + kind, bearer: expired, spoil: true},
+			verdict{name: "nothing required", method: "Open" + kind},
+			verdict{name: "nothing required, bad token", method: "Open" + kind, bearer: expired, spoil: true},
 			verdict{name: "good", method: "Who" + kind, bearer: goodClaims},
 			verdict{name: "none", method: "Who" + kind, want: u},
 			verdict{name: "expired", method: "Who" + kind, bearer: expired, want: u},
@@ -173,7 +173,7 @@ func (s *soak) serve(name string, ss grpc.ServerStream) error {
 	return nil
 }
 
-// TestS76_Soak: every verdict is right, and heap and goroutines stay constant.
+// TestS76_Soak: every verdict is correct, and heap and goroutines stay constant.
 func TestS76_Soak(t *testing.T) {
 	s := &soak{rig: start(t, setup{level: slog.LevelError + 1, options: proxy.Options{CachedTokens: 100}})}
 	s.proxy.HoldFor(time.Millisecond) // most of these calls are refused

@@ -26,7 +26,7 @@ type heard struct {
 	reset    bool
 }
 
-// scene is a call in which client and server go step by step, over raw HTTP/2.
+// scene is a call in which client and server proceed step by step, over raw HTTP/2.
 type scene struct {
 	*rig
 	raw    *rawConn
@@ -104,7 +104,7 @@ func (s *scene) of(id uint32) *heard {
 
 // ended waits until the client knows how the call ended.
 func (s *scene) ended(id uint32) heard {
-	timer := time.AfterFunc(testkit.Timeout, func() { s.t.Errorf("%s: no answer", s.path); _ = s.raw.conn.Close(); s.more.Broadcast() })
+	timer := time.AfterFunc(testkit.Timeout, func() { s.t.Errorf("%s: no response", s.path); _ = s.raw.conn.Close(); s.more.Broadcast() })
 	defer timer.Stop()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -141,7 +141,7 @@ func (s *scene) probe() {
 	s.raw.headers(id, "/t.S/Open", "x-probe", "1")
 	_ = s.raw.WriteData(id, true, wire(nil))
 	if h := s.ended(id); h.status != "0" {
-		s.t.Errorf("%s: the next call by the connection: %+v", s.path, h)
+		s.t.Errorf("%s: the next call on the connection: %+v", s.path, h)
 	}
 }
 

@@ -29,11 +29,11 @@ func TestS63_BadMessageEndsTheStream(t *testing.T) {
 		text   string
 	}{
 		"no token":     {`{"user":"bob"}`, codes.Unauthenticated, "Message token is missing"},
-		"no JWS":       {`{"tok":"x"}`, codes.Unauthenticated, "Message token is not valid"},
+		"not a JWS":    {`{"tok":"x"}`, codes.Unauthenticated, "Message token is not valid"},
 		"expired":      {`{"tok":"` + r.Token(`{"iss":"maker","role":"r","exp":1}`) + `"}`, codes.Unauthenticated, "Message token is not valid"},
 		"wrong issuer": {`{"tok":"` + r.Token(`{"iss":"me","role":"r"}`) + `"}`, codes.Unauthenticated, "Message token is not valid"},
 		"wrong role":   {`{"tok":"` + r.Token(`{"iss":"maker","role":"x"}`) + `"}`, codes.PermissionDenied, "Message is not what its token says"},
-		"other claim":  {`{"user":"eve","tok":"` + r.Token(signedClaims) + `"}`, codes.PermissionDenied, "Message is not what its token says"},
+		"wrong claim":  {`{"user":"eve","tok":"` + r.Token(signedClaims) + `"}`, codes.PermissionDenied, "Message is not what its token says"},
 		"EXTRACT":      {`{"n":8,"tok":"` + r.Token(signedClaims) + `"}`, codes.PermissionDenied, "Message is not what its token says"},
 	}
 	expect := func(name string, got reply, want codes.Code, text string) {
@@ -47,7 +47,7 @@ func TestS63_BadMessageEndsTheStream(t *testing.T) {
 		}
 	}
 	if n := r.upstream.calls.Load(); n != 0 {
-		t.Errorf("the upstream heard of %d calls whose first message was bad, want 0", n)
+		t.Errorf("%d calls with a bad first message reached the upstream, want 0", n)
 	}
 	for name, c := range tests {
 		bad, after := strings.Replace(c.bad, "{", `{"other":"BAD",`, 1), strings.Replace(good, "{", `{"other":"AFTER",`, 1)
@@ -61,7 +61,7 @@ func TestS63_BadMessageEndsTheStream(t *testing.T) {
 	}
 }
 
-// TestS63_GoodMessagesAreDelivered: for a client that waits for each response, good
+// TestS63_GoodMessagesAreDelivered: for a client that waits for each response, valid
 // messages before a bad one arrive. S63.
 func TestS63_GoodMessagesAreDelivered(t *testing.T) {
 	t.Parallel()
@@ -120,8 +120,8 @@ func TestS63_ExpiryDuringAStream(t *testing.T) {
 	}
 }
 
-// TestS60_OneRequest: if the descriptors say one request, only one is accepted; a second
-// one would be unchecked (A37).
+// TestS60_OneRequest: if the descriptors declare one request, only one is accepted; a
+// second one would be unchecked (A37).
 func TestS60_OneRequest(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -165,7 +165,7 @@ func TestA37_NoRequestWhereNothingIsValidated(t *testing.T) {
 		}
 	}
 	if n := r.upstream.calls.Load(); n != 2 {
-		t.Errorf("the upstream had %d calls, want 2", n)
+		t.Errorf("%d calls reached the upstream, want 2", n)
 	}
 }
 

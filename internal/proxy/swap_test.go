@@ -77,19 +77,19 @@ func TestSwap_RotationUnderLoad(t *testing.T) {
 		current.Lock()
 		newest = i
 		current.Unlock()
-		swap(ring[i]) // the older one is no longer in use
+		swap(ring[i]) // the older key is no longer in use
 		time.Sleep(10 * time.Millisecond)
 	}
 	stop.Store(true)
 	wg.Wait()
 	if got := r.call(bearing(signed(t, ring[0], goodClaims)), r.conn, "Who", `{}`); status.Code(got.err) != codes.Unauthenticated {
-		t.Errorf("a key that is gone: got %v, want %v", got.err, codes.Unauthenticated)
+		t.Errorf("removed key: got %v, want %v", got.err, codes.Unauthenticated)
 	}
 	t.Log(calls.Load(), "calls")
 }
 
-// TestSwap_CallsKeepTheirPolicy: a current call ends under the policy that it began with;
-// a broken policy changes nothing.
+// TestSwap_CallsKeepTheirPolicy: a call in progress ends under the policy that it began
+// with; a broken policy changes nothing.
 func TestSwap_CallsKeepTheirPolicy(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -126,8 +126,8 @@ func TestSwap_CallsKeepTheirPolicy(t *testing.T) {
 	}
 }
 
-// TestCachedTokenIsAcceptedNoLonger: a cached token is checked against all that can change: the
-// clock, the keys, and the requirements of another method.
+// TestCachedTokenIsAcceptedNoLonger: a cached token is checked against everything that can
+// change: the clock, the keys, and the requirements of another method.
 func TestCachedTokenIsAcceptedNoLonger(t *testing.T) {
 	t.Parallel()
 	old, next := policytest.Key(t, keys.ES256, keys.Attributes{ID: "a"}), policytest.Key(t, keys.ES256, keys.Attributes{ID: "b"})
@@ -176,8 +176,8 @@ func TestCachedTokenIsAcceptedNoLonger(t *testing.T) {
 	expect("the new key", "Who", signed(t, sameID, long), codes.OK)
 }
 
-// TestShutdown_LosesNoCall stops the proxy under load: each call that the upstream heard
-// of gets its response.
+// TestShutdown_LosesNoCall stops the proxy under load: each call that reached the upstream
+// gets its response.
 func TestShutdown_LosesNoCall(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})
@@ -220,7 +220,7 @@ func TestShutdown_LosesNoCall(t *testing.T) {
 	}
 	wg.Wait()
 	if n := r.upstream.calls.Load(); n != answered.Load() || refused.Load() != 50 {
-		t.Errorf("the upstream had %d calls, %d were answered", n, answered.Load())
+		t.Errorf("%d calls reached the upstream, %d were answered", n, answered.Load())
 	}
 }
 

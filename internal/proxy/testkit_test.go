@@ -222,7 +222,7 @@ func (r *rig) invoke(path string, in, out any, o ...grpc.CallOption) error {
 func (r *rig) noCalls() {
 	r.t.Helper()
 	if n := r.upstream.calls.Load(); n != 0 {
-		r.t.Errorf("the upstream had %d calls, want 0", n)
+		r.t.Errorf("%d calls reached the upstream, want 0", n)
 	}
 }
 

@@ -57,13 +57,13 @@ func TestS68_TLSOnBothSides(t *testing.T) {
 		upstream, client *tls.Config
 		want             codes.Code
 	}{
-		"both sides":              {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.OK},
-		"an upstream of another":  {&tls.Config{RootCAs: strangers, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
-		"an upstream, other name": {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "example.com"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
-		"system roots by default": {&tls.Config{Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
-		"no certificate upstream": {&tls.Config{RootCAs: trusted, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
-		"plaintext upstream":      {nil, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
-		"a client of none":        {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, ServerName: "localhost"}, codes.Unavailable},
+		"both sides":                   {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.OK},
+		"upstream of another CA":       {&tls.Config{RootCAs: strangers, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"upstream with another name":   {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "example.com"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"system roots by default":      {&tls.Config{Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"no certificate upstream":      {&tls.Config{RootCAs: trusted, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"plaintext upstream":           {nil, &tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, codes.Unavailable},
+		"client without a certificate": {&tls.Config{RootCAs: trusted, Certificates: []tls.Certificate{client}, ServerName: "localhost"}, &tls.Config{RootCAs: trusted, ServerName: "localhost"}, codes.Unavailable},
 	}
 	for name, c := range tests {
 		before := r.upstream.calls.Load()
@@ -89,7 +89,7 @@ func TestS68_TLSOnBothSides(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got.err, c.want)
 		}
 		if reached := r.upstream.calls.Load() != before; reached != (c.want == codes.OK) {
-			t.Errorf("%s: the upstream was reached: got %v, want %v", name, reached, c.want == codes.OK)
+			t.Errorf("%s: call reached the upstream: got %v, want %v", name, reached, c.want == codes.OK)
 		}
 		_ = conn.Close()
 		_ = p.Shutdown(context.Background())

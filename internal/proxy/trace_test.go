@@ -58,7 +58,7 @@ func TestS67_TracesReachUpstreamAndLog(t *testing.T) {
 					t.Errorf("logged: %s", line)
 				}
 				if strings.Contains(line, "not a trace") || strings.Contains(line, "rojo") || strings.Contains(line, "ice") {
-					t.Errorf("what a client sent is logged: %s", line)
+					t.Errorf("the client's value is logged: %s", line)
 				}
 			}
 		})

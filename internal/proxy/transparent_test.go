@@ -24,7 +24,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
-// script is what an upstream does with a call, and what a client sends.
+// script is what an upstream does during a call, and what a client sends.
 type script struct {
 	method          string
 	sent            metadata.MD
@@ -158,7 +158,7 @@ func (s script) play(t *rapid.T, r *rig, conn *grpc.ClientConn) seen {
 }
 
 // TestS67_SameAsDirect makes random calls twice, directly and through the proxy, and
-// compares everything that either end sees. -rapid.checks=10000 makes that many.
+// compares everything that either end sees. -rapid.checks=10000 makes 10,000 calls.
 func TestS67_SameAsDirect(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{upstream: ofBytes()})
@@ -228,7 +228,7 @@ func TestS67_DeadlinesReachTheUpstream(t *testing.T) {
 		}
 		for len(begun) > 0 {
 			if got := <-begun; !got.has || got.left > limit {
-				t.Errorf("%s: the upstream was told %+v", name, got)
+				t.Errorf("%s: the upstream got deadline %+v", name, got)
 			}
 			if err := <-over; err == nil {
 				t.Errorf("%s: the call of the upstream has not ended", name)
@@ -284,9 +284,9 @@ func TestS67_AnswersInTheClientsEncoding(t *testing.T) {
 		}
 	}
 	if got := strings.Join(e.seen, ","); got != ",gzip,,gzip,,gzip" {
-		t.Errorf("answers were compressed with %q, want %q", got, ",gzip,,gzip,,gzip")
+		t.Errorf("responses were compressed with %q, want %q", got, ",gzip,,gzip,,gzip")
 	}
 	if got := r.upstream.received(); len(got) != 6 || !strings.Contains(got[1], text) {
-		t.Errorf("the upstream got %d messages, want 6", len(got))
+		t.Errorf("%d messages reached the upstream, want 6", len(got))
 	}
 }

@@ -107,10 +107,10 @@ func (u *upstream) become(serve func(name string, ss grpc.ServerStream) error) {
 	u.serve = serve
 }
 
-// ofBytes has an upstream receive and send *[]byte.
+// ofBytes makes an upstream receive and send *[]byte.
 func ofBytes() []grpc.ServerOption { return []grpc.ServerOption{grpc.ForceServerCodecV2(bytesCodec{})} }
 
-// echoBytes answers the first request with itself.
+// echoBytes responds to the first request with the same bytes.
 func echoBytes(_ string, ss grpc.ServerStream) error {
 	var in []byte
 	if err := ss.RecvMsg(&in); err != nil {

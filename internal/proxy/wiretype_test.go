@@ -41,14 +41,14 @@ func TestS82_OtherWireTypesAreRefused(t *testing.T) {
 		before := r.upstream.calls.Load()
 		err := r.invoke("/t.S/Check", &request, new([]byte), grpc.ForceCodecV2(bytesCodec{}))
 		if status.Code(err) != codes.InvalidArgument || r.upstream.calls.Load() != before {
-			t.Errorf("%s: %v, %d calls of the upstream", what, err, r.upstream.calls.Load()-before)
+			t.Errorf("%s: got %v, %d calls at the upstream", what, err, r.upstream.calls.Load()-before)
 		}
 	}
 	for _, c := range bad {
 		refuse(c.Name, c.Wire)
 	}
 	if cases < 500 {
-		t.Errorf("%d cases", cases)
+		t.Errorf("only %d cases", cases)
 	}
 	r.upstream.become(func(_ string, ss grpc.ServerStream) error {
 		if err := ss.RecvMsg(dynamicpb.NewMessage(r.Descriptor("t.All"))); err != nil {
@@ -61,15 +61,15 @@ func TestS82_OtherWireTypesAreRefused(t *testing.T) {
 			return append(slices.Clone(b), policytest.WireValue(1000, protowire.BytesType)...)
 		})), new([]byte), grpc.ForceCodecV2(bytesCodec{}))
 		if claim := place == "INCLUDE" || place == "Any, INCLUDE"; claim != (status.Code(err) == codes.PermissionDenied) || !claim && err != nil {
-			t.Errorf("an unknown number in %s: %v", place, err)
+			t.Errorf("unknown number in %s: %v", place, err)
 		}
 	}
 }
 
 func ptr(b []byte) *[]byte { return &b }
 
-// TestA38_AnAnyGoesOnAsItWasChecked: the bytes in an Any are those of the message that
-// was compared, so that no reader finds two members of a oneof.
+// TestA38_AnAnyGoesOnAsItWasChecked: the bytes in a forwarded Any are those of the message
+// that was compared, so that no reader finds two members of a oneof.
 func TestA38_AnAnyGoesOnAsItWasChecked(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{source: `

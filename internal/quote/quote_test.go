@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestS69_WithoutSecrets: no spelling of a private key gets through a message.
+// TestS69_WithoutSecrets: no spelling of a private key passes into a message.
 func TestS69_WithoutSecrets(t *testing.T) {
 	t.Parallel()
 	const body = "MIGHAgEAMBMGByqGSM49"
@@ -29,7 +29,7 @@ func TestS69_WithoutSecrets(t *testing.T) {
 	}
 	for _, text := range []string{"key.pem: no such file", `"a" is not one of "k", "d"`, `keys: no key has the id "d"`} {
 		if got := withoutSecrets(text); got != text {
-			t.Errorf("%q became %q", text, got)
+			t.Errorf("%q: got %q", text, got)
 		}
 	}
 }
@@ -53,7 +53,7 @@ func TestS69_NoTokenInMessages(t *testing.T) {
 	}
 }
 
-// TestS70_Shorten: at most 64 characters, and none that a terminal acts on.
+// TestS70_Shorten: at most 64 characters, and none that a terminal interprets.
 func TestS70_Shorten(t *testing.T) {
 	long := strings.Repeat("é", 65)
 	for text, want := range map[string]string{

@@ -23,7 +23,7 @@ func TestShell(t *testing.T) {
 		word := rapid.StringOf(rapid.RuneFrom([]rune(" abc'\"\\$`!*?~#;&|<>(){}[]\n\té-="))).Draw(t, "word")
 		out, err := exec.Command("sh", "-c", "printf %s "+quote.Shell(word)).Output()
 		if err != nil || string(out) != word {
-			t.Fatalf("%q became %q (%v)", word, out, err)
+			t.Fatalf("%q: got %q (%v)", word, out, err)
 		}
 	})
 }

@@ -17,8 +17,8 @@ import (
 	_ "github.com/jwtctl/jwtctl/internal/cli" // so that go test runs these again when the program changes
 )
 
-// TestCross: the program builds for every platform that archives are made for,
-// and is one for that platform, without cgo.
+// TestCross: the program builds for every platform for which archives are made, without
+// cgo.
 func TestCross(t *testing.T) {
 	t.Parallel()
 	if out, err := exec.CommandContext(t.Context(), "make", "-s", "-C", root, "cross").CombinedOutput(); err != nil {
@@ -31,7 +31,7 @@ func TestCross(t *testing.T) {
 				path += ".exe"
 			}
 			if got := platformOf(t, path); got != platform {
-				t.Errorf("a program for %q, want %q", got, platform)
+				t.Errorf("got a program for %q, want %q", got, platform)
 			}
 			info, err := buildinfo.ReadFile(path)
 			if err != nil {
@@ -43,16 +43,16 @@ func TestCross(t *testing.T) {
 				}
 			}
 			if program, err := os.ReadFile(path); err != nil || bytes.Contains(program, []byte("text/template.(*state)")) {
-				t.Errorf("%v, or it runs text/template, and so keeps the methods of all types: use internal/template", err)
+				t.Errorf("%v, or the program links text/template, which keeps the methods of all types: use internal/template", err)
 			}
 			if size, err := os.Stat(path); err != nil || size.Size() > 38<<20 {
-				t.Errorf("%v, %d MB; the aim is 38", err, size.Size()>>20)
+				t.Errorf("%v, got %d MB, want at most 38", err, size.Size()>>20)
 			}
 		})
 	}
 }
 
-// platformOf returns the platform that a program is for, or "".
+// platformOf returns the platform that a program is for; "" if unknown.
 func platformOf(t *testing.T, path string) string {
 	t.Helper()
 	f, err := os.Open(path)

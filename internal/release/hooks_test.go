@@ -12,8 +12,8 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Changes of examples/ci: one that its token does not vouch for, one that makes the
-// policy weaker than the commit before it, and one that lint refuses.
+// Changes of examples/ci: one that its token does not vouch for, one that makes the policy
+// weaker than the commit before it, and one that lint refuses.
 const (
 	tampered  = `sed -i 's/"cents": 700/"cents": 100/' requests/book.json`
 	committed = `git init -q && git add -A && git commit -qm first`
@@ -22,7 +22,7 @@ const (
 	stored    = `--at 2026-01-31T12:30:00Z "requests/*.json"`
 )
 
-// action is what is read of action.yml.
+// action is the part of action.yml that this test reads.
 type action struct {
 	Inputs map[string]struct {
 		Description, Default string
@@ -69,14 +69,14 @@ func TestAction(t *testing.T) {
 		{"no other command", ":", map[string]string{"command": "keygen"}, true, "::error title=jwtctl::the input command is 'keygen', not lint, verify or diff\n"},
 		{"no script in command", ":", map[string]string{"command": "lint; touch made"}, true, "not lint, verify or diff"},
 	} {
-		t.Run(c.name, func(t *testing.T) { // not parallel: one builds for all
+		t.Run(c.name, func(t *testing.T) { // not parallel: the first builds for all
 			dir := copyExample(t)
 			if out, ok := script(t, dir, c.change); !ok {
 				t.Fatal(out)
 			}
 			log, ok := a.run(t, dir, temp, c.with)
 			if ok == c.fails || !strings.Contains(log, c.log) {
-				t.Errorf("succeeded: %v, want %v and %q in\n%s", ok, !c.fails, c.log, log)
+				t.Errorf("got succeeded %v, want %v and %q in\n%s", ok, !c.fails, c.log, log)
 			}
 			if _, err := os.Stat(filepath.Join(dir, "made")); err == nil {
 				t.Error("an input was run as a script")
@@ -85,7 +85,7 @@ func TestAction(t *testing.T) {
 	}
 }
 
-// run returns what the steps printed, up to the first that fails.
+// run returns the output of the steps, up to the first that fails.
 func (a action) run(t *testing.T, dir, temp string, with map[string]string) (log string, ok bool) {
 	t.Helper()
 	here, err := filepath.Abs(root)
@@ -125,8 +125,8 @@ func (a action) run(t *testing.T, dir, temp string, with map[string]string) (log
 	return log, true
 }
 
-// TestPreCommit: the real pre-commit builds jwtctl from a clone of this
-// repository, as its hooks file says, and refuses the commits it should.
+// TestPreCommit: the real pre-commit builds jwtctl from a clone of this repository, as its
+// hooks file specifies, and refuses the expected commits.
 func TestPreCommit(t *testing.T) {
 	t.Parallel()
 	here, err := filepath.Abs(root)
@@ -134,7 +134,7 @@ func TestPreCommit(t *testing.T) {
 		t.Fatal(err)
 	}
 	hooks, dir := t.TempDir(), copyExample(t)
-	// A repository of the files as they are now, which a commit may not yet be.
+	// A repository of the current files, which may not be committed yet.
 	if out, ok := script(t, here, `git ls-files -co --exclude-standard -z go.mod go.sum cmd grpcauth internal jwtpolicy jwttest proto .pre-commit-hooks.yaml |
 while read -rd '' f; do case $f in */testdata/*|*_test.go) ;; *) [ ! -e "$f" ] || printf '%s\0' "$f" ;; esac; done |
 xargs -0 cp -P --parents -t "`+hooks+`"; cd "`+hooks+`"; git init -q; git add -A; git commit -q -m hooks`); !ok {
@@ -151,7 +151,7 @@ xargs -0 cp -P --parents -t "`+hooks+`"; cd "`+hooks+`"; git init -q; git add -A
 	}
 	for _, c := range []struct {
 		name, change string
-		log          []string // of what refuses; nothing where the commit is made
+		log          []string // of the hooks that refuse; nil if the commit is made
 	}{
 		{"a good message", `sed -i 's/a gift/urgent/' requests/book.json`, nil},
 		{"a file of no interest", `echo >>README.md`, nil},
@@ -160,18 +160,18 @@ xargs -0 cp -P --parents -t "`+hooks+`"; cd "`+hooks+`"; git init -q; git add -A
 	} {
 		out, ok := script(t, dir, c.change+" && git commit -q -a -m x")
 		if ok != (c.log == nil) {
-			t.Errorf("%s: committed: got %v, want %v\n%s", c.name, ok, c.log == nil, out)
+			t.Errorf("%s: got committed %v, want %v\n%s", c.name, ok, c.log == nil, out)
 		}
 		for _, want := range c.log {
 			if !strings.Contains(out, want) {
-				t.Errorf("%s: %q is not in\n%s", c.name, want, out)
+				t.Errorf("%s: want %q in\n%s", c.name, want, out)
 			}
 		}
 		script(t, dir, "git reset -q --hard")
 	}
 }
 
-// copyExample copies examples/ci into a folder of the test's own.
+// copyExample copies examples/ci into a folder of the test.
 func copyExample(t *testing.T) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "ci")
@@ -181,8 +181,8 @@ func copyExample(t *testing.T) string {
 	return dir
 }
 
-// script runs a script in dir, as nobody in particular, and reports whether it
-// succeeded. Go finds what it has downloaded and built before.
+// script runs a script in dir, without a user's configuration, and reports whether it
+// succeeded. Go finds its downloads and build cache.
 func script(t *testing.T, dir, text string) (output string, ok bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bash", "--norc", "-euo", "pipefail", "-c", text)

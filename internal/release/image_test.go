@@ -20,11 +20,11 @@ import (
 	"testing"
 )
 
-// TestImage builds the Dockerfile with buildah, and starts what comes of it, as
-// the image says: its user and its entry point, in its files alone.
+// TestImage builds the Dockerfile with buildah, and starts the result as the image
+// specifies: with its user, its entry point, and only its files.
 //
-// There is no registry here. Under the name of the build stage's image stands one
-// of busybox and Debian's certificates, and Go comes from this machine.
+// There is no registry here. The name of the build stage's image refers to one with
+// busybox and Debian's certificates, and Go comes from this machine.
 func TestImage(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { // the key of RFC 7517, appendix A.1
@@ -58,7 +58,7 @@ func TestImage(t *testing.T) {
 	t.Run("files", func(t *testing.T) {
 		want := []string{"etc/ssl/certs/ca-certificates.crt", "usr/bin/jwtctl", "usr/share/doc/jwtctl/LICENSE"}
 		if got := tree(t, files); !slices.Equal(got, want) {
-			t.Errorf("holds %v, want %v", got, want)
+			t.Errorf("got files %v, want %v", got, want)
 		}
 	})
 	t.Run("version", func(t *testing.T) {
@@ -71,8 +71,8 @@ func TestImage(t *testing.T) {
 			t.Error(got)
 		}
 	})
-	const token = "eyJhbGciOiJFUzI1NiIsImtpZCI6Im5vbmUifQ.e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" // of a key that nobody has
-	t.Run("https", func(t *testing.T) {                                                                                                               // the set arrives, so the server was believed: the bundle of the image was found
+	const token = "eyJhbGciOiJFUzI1NiIsImtpZCI6Im5vbmUifQ.e30.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA" // of an unknown key
+	t.Run("https", func(t *testing.T) {                                                                                                               // the set arrives, so the server was trusted: the bundle of the image was found
 		if got, ok := contained(t, files, "inspect", token, "--jwks", server.URL); ok || !strings.Contains(got, `no key has the id "none"`) {
 			t.Error(got)
 		}
@@ -87,8 +87,8 @@ func TestImage(t *testing.T) {
 	})
 }
 
-// contained runs the program of an image as a container does: nothing but its
-// files, its user, no environment.
+// contained runs the program of an image like a container does: with only its files, its
+// user, no environment.
 func contained(t *testing.T, files string, args ...string) (output string, ok bool) {
 	t.Helper()
 	cmd := asRoot(t.Context(), "env", append([]string{"-i", "PATH=/usr/sbin:/usr/bin", "chroot", "--userspec=65532:65532", files, "/usr/bin/jwtctl"}, args...)...)
@@ -96,8 +96,8 @@ func contained(t *testing.T, files string, args ...string) (output string, ok bo
 	return string(out), err == nil
 }
 
-// asRoot is a command that may mount and change its root; make tools, too, asks
-// sudo for what nobody but root may.
+// asRoot is a command that may mount and change its root; make tools also uses sudo for
+// what requires root.
 func asRoot(ctx context.Context, name string, args ...string) *exec.Cmd {
 	if os.Geteuid() == 0 {
 		return exec.CommandContext(ctx, name, args...)
@@ -113,11 +113,11 @@ func pinnedImage(t *testing.T) string {
 			return f[2]
 		}
 	}
-	t.Fatal("the Dockerfile names no image of Go")
+	t.Fatal("the Dockerfile has no Go image")
 	return ""
 }
 
-// buildah keeps its images in a folder of the test's.
+// buildah keeps its images in a folder of the test.
 type buildah struct{ dir string }
 
 func newBuildah(t *testing.T) buildah {
@@ -126,7 +126,7 @@ func newBuildah(t *testing.T) buildah {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { // not t.TempDir: the files are root's
+	t.Cleanup(func() { // not t.TempDir: the files belong to root
 		if out, err := asRoot(context.Background(), "rm", "-rf", dir).CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
@@ -163,8 +163,7 @@ func (b buildah) mount(t *testing.T, image string) string {
 	return strings.TrimSpace(string(b.run(t, "mount", container)))
 }
 
-// run returns what buildah prints on stdout. Storage driver vfs needs nothing of
-// the kernel.
+// run returns buildah's stdout. The storage driver vfs needs no support from the kernel.
 func (b buildah) run(t *testing.T, args ...string) []byte {
 	t.Helper()
 	cmd := asRoot(t.Context(), "buildah", append([]string{"--root", b.dir + "/root", "--runroot", b.dir + "/run", "--storage-driver", "vfs"}, args...)...)
@@ -177,7 +176,7 @@ func (b buildah) run(t *testing.T, args ...string) []byte {
 	return out
 }
 
-// tree lists the files under a folder, which may be root's alone.
+// tree lists the files in a folder, which may be readable only by root.
 func tree(t *testing.T, dir string) []string {
 	t.Helper()
 	out, err := asRoot(t.Context(), "find", dir, "-not", "-type", "d", "-printf", `%P\n`).Output()

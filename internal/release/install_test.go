@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestInstall: make install honours PREFIX and DESTDIR, else GOBIN; it names what
-// it has installed, and temporal-jwt makes tokens for the temporal CLI.
+// TestInstall: make install honours PREFIX and DESTDIR, else GOBIN; it prints what it has
+// installed, and temporal-jwt makes tokens for the temporal CLI.
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -44,7 +44,7 @@ func TestInstall(t *testing.T) {
 				t.Errorf("%s: %s: %v, or it is empty", row.name, path, err)
 			}
 			if folder := filepath.Dir(path); !bytes.Contains(said, []byte(folder)) {
-				t.Errorf("%s: %s is not named:\n%s", row.name, folder, said)
+				t.Errorf("%s: the output does not name %s:\n%s", row.name, folder, said)
 			}
 		}
 		file := filepath.Join(t.TempDir(), "key.pem")
@@ -56,7 +56,7 @@ func TestInstall(t *testing.T) {
 			t.Errorf("%s: temporal-jwt token --system: %v, %.40q", row.name, err, got)
 		}
 		if told := bytes.Contains(said, []byte("jwtctl completion --help")); told == strings.Contains(row.setting, "DESTDIR=") {
-			t.Errorf("%s: how to load completion: %v\n%s", row.name, told, said)
+			t.Errorf("%s: want how to load completion: %v\n%s", row.name, told, said)
 		}
 		if row.name == "GOBIN" { // the next one installs over it
 			continue
@@ -75,7 +75,7 @@ func TestInstall(t *testing.T) {
 			})
 		}
 		if err := os.Remove(other); err != nil {
-			t.Errorf("%s: uninstall removes what is not its own: %v", row.name, err)
+			t.Errorf("%s: uninstall removes a foreign file: %v", row.name, err)
 		}
 	}
 }

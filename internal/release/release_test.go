@@ -13,7 +13,7 @@ import (
 
 const root = "../.."
 
-// TestNothingPublished: no text tells to get jwtctl from where it is not.
+// TestNothingPublished: no text points to a place where jwtctl is not published yet.
 func TestNothingPublished(t *testing.T) {
 	t.Parallel()
 	published := regexp.MustCompile(`(?i)brew (install|tap)|docker pull|ghcr\.io/jwtctl|docker\.io/jwtctl|(apt|apt-get|dnf|apk) (install|add) jwtctl|` +
@@ -24,7 +24,7 @@ func TestNothingPublished(t *testing.T) {
 	}
 	names := strings.Fields(string(out))
 	if len(names) < 20 {
-		t.Fatalf("only %v", names)
+		t.Fatalf("only found %v", names)
 	}
 	for _, name := range names {
 		data, err := os.ReadFile(filepath.Join(root, name))
@@ -37,31 +37,31 @@ func TestNothingPublished(t *testing.T) {
 	}
 }
 
-// TestWorkflow holds the project's own workflow to GitHub's schema, with the
-// actionlint that tools/go.mod pins, and its commands to the Makefile.
+// TestWorkflow checks the project's own workflow against GitHub's schema, with the
+// actionlint that tools/go.mod pins, and its commands against the Makefile.
 func TestWorkflow(t *testing.T) {
 	t.Parallel()
 	cmd := exec.CommandContext(t.Context(), "go", "tool", "-modfile=tools/go.mod", "actionlint", "-shellcheck=", "-pyflakes=", ".github/workflows/ci.yml")
 	cmd.Dir = root
 	var errs strings.Builder
-	cmd.Stderr = &errs // where go tells what it downloads
+	cmd.Stderr = &errs // where go reports downloads
 	if out, err := cmd.Output(); err != nil || len(out) > 0 {
 		t.Errorf("%v\n%s%s", err, out, errs.String())
 	}
 	makefile := readText(t, "Makefile")
 	runs := regexp.MustCompile(`(?m)- run: make (.*)$`).FindAllStringSubmatch(readText(t, ".github/workflows/ci.yml"), -1)
 	if len(runs) != 1 {
-		t.Errorf("runs %v", runs)
+		t.Errorf("got commands %v", runs)
 	}
 	for _, r := range runs {
 		if !strings.Contains(makefile, "\n"+r[1]+":") {
-			t.Errorf("the Makefile has no target %s", r[1])
+			t.Errorf("the Makefile lacks the target %s", r[1])
 		}
 	}
 }
 
-// TestCask: goreleaser takes no pattern there, so .goreleaser.yaml lists the man
-// pages, and none may be missing.
+// TestCask: goreleaser accepts no pattern there, so .goreleaser.yaml lists the man pages,
+// and none may be missing.
 func TestCask(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob(root + "/docs/man/*.1")
@@ -75,7 +75,7 @@ func TestCask(t *testing.T) {
 		}
 	}
 	if listed := strings.Count(text, "      - man/"); listed != len(pages) {
-		t.Errorf("homebrew_casks lists %d man pages; there are %d", listed, len(pages))
+		t.Errorf("homebrew_casks lists %d man pages, want %d", listed, len(pages))
 	}
 }
 

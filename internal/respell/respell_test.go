@@ -20,14 +20,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/testkit/protokit"
 )
 
-// head begins a file whose import is needed for nothing else.
+// head begins a file whose import is only needed for annotations.
 const head = "syntax = \"proto3\";\npackage x;\nimport \"kalix/annotations.proto\";\n"
 
 const ours = "syntax = \"proto3\";\npackage x;\nimport \"jwtctl/v1/annotations.proto\";\n"
 
 const both = "syntax = \"proto3\";\npackage x;\nimport \"kalix/annotations.proto\";\nimport \"jwtctl/v1/annotations.proto\";\n"
 
-// TestSource has each form of an annotation, and what becomes of it.
+// TestSource has each form of an annotation, and the rewritten text.
 func TestSource(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct{ in, want string }{
@@ -39,11 +39,11 @@ func TestSource(t *testing.T) {
 			head + `service S { rpc M(A) returns (A) { option (kalix.method).jwt.validate = BEARER_TOKEN; option (.kalix.method).jwt.bearer_token_issuer = "i"; } } message A {}`,
 			ours + `service S { rpc M(A) returns (A) { option (jwtctl.v1.method).validate = BEARER_TOKEN; option (jwtctl.v1.method).bearer_token_issuer = "i"; } } message A {}`,
 		},
-		"comments in a path stay": {
+		"comments in a path are kept": {
 			head + "message A { string t = 1 [ ( kalix . field /* a */ ) /* b */ . /* c */ jwt /* d */ .token = true ]; } // (kalix.field).jwt",
 			ours + "message A { string t = 1 [ ( jwtctl.v1.field /* a */ ) /* b */  /* c */  /* d */ .token = true ]; } // (kalix.field).jwt",
 		},
-		"literal with jwt alone": {
+		"literal with only jwt": {
 			head + "service S {\n  option (kalix.service) = {\n    jwt: {\n      validate: BEARER_TOKEN // why\n      /* a\n          b */\n    };\n  };\n}",
 			ours + "service S {\n  option (jwtctl.v1.service) = {\n    validate: BEARER_TOKEN // why\n    /* a\n          b */\n  };\n}",
 		},
@@ -51,7 +51,7 @@ func TestSource(t *testing.T) {
 			head + "message A { string t = 1 [(kalix.field) = {jwt <token: true; issuer: ['a', \"b\"], static_claim < claim: 'r' value: \"<\" >>,}, deprecated = false]; }",
 			ours + "message A { string t = 1 [(jwtctl.v1.field) = {token: true; issuer: ['a', \"b\"], static_claim < claim: 'r' value: \"<\" >}, deprecated = false]; }",
 		},
-		"comments around jwt stay": {
+		"comments around jwt are kept": {
 			head + "message A { string t = 1 [(kalix.field) = { /* a */ jwt /* b */ : /* c */ {token: true} // d\n }]; }",
 			ours + "message A { string t = 1 [(jwtctl.v1.field) =  /* a */  /* b */  /* c */ {token: true} // d\n ]; }",
 		},
@@ -63,7 +63,7 @@ func TestSource(t *testing.T) {
 			head + "message A { string t = 1 [(kalix.field) = {entity_key: true, jwt {token: true}}]; string u = 2 [(kalix.field) = {jwt {token: true}; entity_key: true}, deprecated = true]; }",
 			both + "message A { string t = 1 [(kalix.field) = {entity_key: true}, (jwtctl.v1.field) = {token: true}]; string u = 2 [(kalix.field) = {entity_key: true}, (jwtctl.v1.field) = {token: true}, deprecated = true]; }",
 		},
-		"angle brackets that are moved": {
+		"moved angle brackets": {
 			head + "message A { string t = 1 [(kalix.field) = {entity_key: true jwt <token: true>}]; }",
 			both + "message A { string t = 1 [(kalix.field) = {entity_key: true}, (jwtctl.v1.field) = {token: true}]; }",
 		},
@@ -79,11 +79,11 @@ func TestSource(t *testing.T) {
 			head + "import \"jwtctl/v1/annotations.proto\";\nmessage A { string t = 1 [(kalix.field).jwt.token = true]; string u = 2 [(jwtctl.v1.field).claim = INCLUDE]; }",
 			ours + "message A { string t = 1 [(jwtctl.v1.field).token = true]; string u = 2 [(jwtctl.v1.field).claim = INCLUDE]; }",
 		},
-		"a public import stays": {
+		"a public import is kept": {
 			"syntax = \"proto3\";\nimport public \"kalix/annotations.proto\"; // for all\nmessage A { string t = 1 [(kalix.field).jwt.token = true]; }",
 			"syntax = \"proto3\";\nimport public \"kalix/annotations.proto\"; // for all\nimport \"jwtctl/v1/annotations.proto\";\nmessage A { string t = 1 [(jwtctl.v1.field).token = true]; }",
 		},
-		"a package with a part called jwtctl": {
+		"package name with jwtctl in it": {
 			strings.Replace(head, "package x", "package com.jwtctl.x", 1) + "message A { string t = 1 [(kalix.field).jwt.token = true]; }",
 			strings.Replace(ours, "package x", "package com.jwtctl.x", 1) + "message A { string t = 1 [(.jwtctl.v1.field).token = true]; }",
 		},
@@ -95,10 +95,10 @@ func TestSource(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			for form, change := range map[string]func(string) string{
-				"as it is":     func(s string) string { return s },
-				"CRLF":         func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
-				"with a BOM":   func(s string) string { return "\xef\xbb\xbf" + s },
-				"and no break": func(s string) string { return strings.TrimRight(s, "\n") },
+				"unchanged":               func(s string) string { return s },
+				"CRLF":                    func(s string) string { return strings.ReplaceAll(s, "\n", "\r\n") },
+				"with a BOM":              func(s string) string { return "\xef\xbb\xbf" + s },
+				"without a final newline": func(s string) string { return strings.TrimRight(s, "\n") },
 			} {
 				out, _, err := Source("x.proto", []byte(change(c.in)), false)
 				if err != nil {
@@ -113,8 +113,8 @@ func TestSource(t *testing.T) {
 	}
 }
 
-// check has the rewritten text mean what text did; and writing it again changes
-// nothing.
+// check verifies that the rewritten text has the meaning of text, and that rewriting it
+// again changes nothing.
 func check(t rapid.TB, dir, text string) {
 	t.Helper()
 	path := filepath.Join(dir, "x.proto")
@@ -131,7 +131,7 @@ func check(t rapid.TB, dir, text string) {
 		t.Fatalf("%v\n%s\nbecame\n%s", err, text, out)
 	}
 	if was, is := commentsOf(t, text), commentsOf(t, string(out)); !slices.Equal(was, is) {
-		t.Fatalf("the comments %q became %q", was, is)
+		t.Fatalf("comments: got %[2]q, want %[1]q", was, is)
 	}
 	for _, s := range after.Services {
 		for _, m := range s.Methods {
@@ -140,7 +140,7 @@ func check(t rapid.TB, dir, text string) {
 			}
 		}
 	}
-	// What is said about such a file names no option that it does not have.
+	// Messages about such a file name no option that it does not have.
 	for _, f := range lint.Check(after, lint.Options{RequireAll: true}) {
 		if strings.Contains(f.Message+f.Hint, "(kalix.") {
 			t.Fatalf("%s: %s; %s\nin\n%s", f.Rule, f.Message, f.Hint, out)
@@ -225,7 +225,7 @@ func disguise(t *rapid.T, text string) string {
 	return out
 }
 
-// closing returns the brace that ends what begins at open.
+// closing returns the brace that closes the one at open.
 func closing(text string, open int) int {
 	depth, quoted := 0, false
 	for i := open; i < len(text); i++ {
@@ -276,7 +276,7 @@ func TestSameSeesAnotherPolicy(t *testing.T) {
 	one := of("validate: BEARER_TOKEN")
 	for _, options := range []string{"", "validate: MESSAGE", `validate: BEARER_TOKEN bearer_token_issuer: "i"`} {
 		if Same(one, of(options)) == nil {
-			t.Errorf("{%s} counts as the same", options)
+			t.Errorf("{%s} is treated as equal", options)
 		}
 	}
 	if err := Same(one, of("validate: BEARER_TOKEN")); err != nil {
@@ -285,7 +285,7 @@ func TestSameSeesAnotherPolicy(t *testing.T) {
 }
 
 // TestA111_LintFixturesMeanTheSame: each rule of lint finds the same in the other
-// spelling: what it is shown by is rewritten, and read again.
+// spelling: its fixture is rewritten and read again.
 func TestA111_LintFixturesMeanTheSame(t *testing.T) {
 	t.Parallel()
 	list, err := filepath.Glob("../../testdata/lint/*/*.proto")
@@ -303,12 +303,12 @@ func TestA111_LintFixturesMeanTheSame(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !strings.Contains(string(text), "(kalix.") {
-			continue // one that is about having none
+			continue // a rule about a missing option
 		}
 		rules[rule] = true
 		check(t, t.TempDir(), string(text))
 	}
 	if len(rules) < len(lint.Rules())-1 {
-		t.Errorf("fixtures of %d rules were compared, of %d", len(rules), len(lint.Rules()))
+		t.Errorf("compared the fixtures of %d rules, want %d", len(rules), len(lint.Rules()))
 	}
 }

@@ -92,7 +92,7 @@ func TestS73_DiesAtEachChange(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := signer(t, dir); got != before.Active.KeyID {
-				t.Fatalf("%s signs, not %s", got, before.Active.KeyID)
+				t.Fatalf("got signer %s, want %s", got, before.Active.KeyID)
 			}
 			if n := len(served(t, dir)); n > 3 {
 				t.Fatalf("died at change %d: %d keys are published after %d hours", left, n, hour)
@@ -123,7 +123,7 @@ func checkNames(t *testing.T, dir string) {
 	}
 	for _, id := range served(t, dir) {
 		if !slices.Contains(named, id) {
-			t.Errorf("%s is published, but the state %+v does not name it", id, s)
+			t.Errorf("%s is published, but not in the state %+v", id, s)
 		}
 	}
 }

@@ -68,7 +68,7 @@ func TestS17_RotationRefusesNoValidToken(t *testing.T) {
 	}
 	t.Logf("%d schedules, %d tokens signed, %d promotions", schedules, signed, promoted)
 	if schedules < 1000 || signed < 100*schedules || promoted < 2*schedules {
-		t.Error("too little happened to prove anything")
+		t.Error("too few events to prove anything")
 	}
 }
 
@@ -161,8 +161,8 @@ func (w *world) rotate(force bool) {
 	}
 }
 
-// checkFolder fails unless, after a complete run, the folder holds what the state names
-// and no expired key.
+// checkFolder fails unless, after a complete run, the folder has the keys in the state and
+// no expired key.
 func (w *world) checkFolder() {
 	named := map[string]bool{}
 	if w.state.Active != nil {
@@ -198,7 +198,7 @@ func (w *world) record() {
 	w.active = append(w.active, active)
 }
 
-// sign makes a token with the key that was active when its signer looked.
+// sign makes a token with the key that was active when its signer checked.
 func (w *world) sign() {
 	looked := max(0, w.now-w.upTo(int(rotate.SignerSlack.Seconds())))
 	if kid := w.active[looked]; kid != "" {
@@ -207,7 +207,7 @@ func (w *world) sign() {
 	}
 }
 
-// verify checks every valid token with every verifier, and that no verifier still holds a
+// verify checks every valid token with every verifier, and that no verifier still has a
 // key that was removed too long ago.
 func (w *world) verify() {
 	valid := w.tokens[:0]

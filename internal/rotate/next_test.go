@@ -50,53 +50,53 @@ func TestS17_NextTakesTheDueStep(t *testing.T) {
 		policy rotate.Policy
 		want   rotate.Step
 	}{
-		"an empty folder": {policy: policy, want: rotate.Step{Action: rotate.Make}},
-		"public keys alone": {
+		"empty folder": {policy: policy, want: rotate.Step{Action: rotate.Make}},
+		"only public keys": {
 			held: with(private(), "p"), policy: policy, want: rotate.Step{Action: rotate.Make},
 		},
 		"one private key": {
 			held: with(private("a"), "p"), policy: policy,
 			want: rotate.Step{Action: rotate.Adopt, KeyID: "a", State: state{Active: active("a", 0)}},
 		},
-		"killed before the first key's file": {
+		"killed before the first key's file was written": {
 			state: state{Next: &rotate.Upcoming{KeyID: "n"}}, policy: policy,
 			want: rotate.Step{Action: rotate.Forget, KeyID: "n"},
 		},
-		"the first key signs at once": {
+		"first key signs at once": {
 			state: state{Next: &rotate.Upcoming{KeyID: "n"}}, held: private("n"), policy: policy,
 			want: rotate.Step{Action: rotate.Announce, KeyID: "n", State: state{Next: &rotate.Upcoming{KeyID: "n", SignsFrom: inHours(0)}}},
 		},
-		"not where others were published before": {
+		"first key waits if others were published before": {
 			state: state{Next: &rotate.Upcoming{KeyID: "n"}}, held: with(private("n"), "p"), policy: policy,
 			want: rotate.Step{Action: rotate.Announce, KeyID: "n", State: state{Next: &rotate.Upcoming{KeyID: "n", SignsFrom: inHours(1)}}},
 		},
-		"nor where the active key was lost": {
+		"first key waits if the active key was lost": {
 			state: state{Active: active("a", -1), Next: &rotate.Upcoming{KeyID: "n"}}, held: private("n"), policy: policy,
 			want: rotate.Step{Action: rotate.Announce, KeyID: "n", State: state{Active: active("a", -1), Next: &rotate.Upcoming{KeyID: "n", SignsFrom: inHours(1)}}},
 		},
-		"a young active key": {
+		"young active key": {
 			state: state{Active: active("a", -23)}, held: private("a"), policy: policy,
 			want: rotate.Step{Action: rotate.Nothing, State: state{Active: active("a", -23)}},
 		},
-		"an old active key": {
+		"old active key": {
 			state: state{Active: active("a", -24)}, held: private("a"), policy: policy,
 			want: rotate.Step{Action: rotate.Make, State: state{Active: active("a", -24)}},
 		},
-		"an old one that is not to be replaced by age": {
+		"old active key, no replacement by age": {
 			state: state{Active: active("a", -1000)}, held: private("a"), policy: neverDue,
 			want: rotate.Step{Action: rotate.Nothing, State: state{Active: active("a", -1000)}},
 		},
-		"a young one, forced": {
+		"young active key, forced": {
 			state: state{Active: active("a", 0)}, held: private("a"), policy: forced,
 			want: rotate.Step{Action: rotate.Make, State: state{Active: active("a", 0)}},
 		},
-		"forced with a successor on its way": {
+		"forced with a pending successor": {
 			state:  state{Active: active("a", -30), Next: &rotate.Upcoming{KeyID: "n", SignsFrom: inHours(1)}},
 			held:   private("a", "n"),
 			policy: forced,
 			want:   rotate.Step{Action: rotate.Nothing, State: state{Active: active("a", -30), Next: &rotate.Upcoming{KeyID: "n", SignsFrom: inHours(1)}}},
 		},
-		"a successor whose time has come": {
+		"successor that is due": {
 			state:  state{Active: active("a", -30), Next: &rotate.Upcoming{KeyID: "n", SignsFrom: inHours(0)}, Retired: []rotate.Retired{retired("r", 1)}},
 			held:   private("a", "n", "r"),
 			policy: policy,
@@ -104,29 +104,29 @@ func TestS17_NextTakesTheDueStep(t *testing.T) {
 				Active: active("n", 0), Retired: []rotate.Retired{retired("r", 1), {KeyID: "a", RemoveAfter: life}},
 			}},
 		},
-		"a successor whose file is gone": {
+		"successor without its file": {
 			state:  state{Active: active("a", -1), Next: &rotate.Upcoming{KeyID: "n", SignsFrom: inHours(-1)}},
 			held:   with(private("a"), "n"),
 			policy: policy,
 			want:   rotate.Step{Action: rotate.Forget, KeyID: "n", State: state{Active: active("a", -1)}},
 		},
-		"an active key that is gone": {
+		"active key without its file": {
 			state: state{Active: active("a", -1)}, held: with(private(), "a"), policy: neverDue,
 			want: rotate.Step{Action: rotate.Make, State: state{Active: active("a", -1)}},
 		},
-		"a retired key that is due": {
+		"retired key that is due": {
 			state:  state{Active: active("a", -1), Retired: []rotate.Retired{retired("x", 1), retired("y", 0), retired("z", 0)}},
 			held:   private("a", "x", "y", "z"),
 			policy: policy,
 			want:   rotate.Step{Action: rotate.Remove, KeyID: "y", State: state{Active: active("a", -1), Retired: []rotate.Retired{retired("x", 1), retired("z", 0)}}},
 		},
-		"a retired key that is gone": {
+		"retired key without its file": {
 			state:  state{Active: active("a", -1), Retired: []rotate.Retired{retired("x", 1), retired("y", 1)}},
 			held:   private("a", "x"),
 			policy: policy,
 			want:   rotate.Step{Action: rotate.Forget, KeyID: "y", State: state{Active: active("a", -1), Retired: []rotate.Retired{retired("x", 1)}}},
 		},
-		"files that the state does not name": {
+		"files not in the state": {
 			state: state{Active: active("a", -1)}, held: private("a", "x", "y"), policy: policy,
 			want: rotate.Step{Action: rotate.Nothing, State: state{Active: active("a", -1)}},
 		},
@@ -138,7 +138,7 @@ func TestS17_NextTakesTheDueStep(t *testing.T) {
 				t.Fatal(err)
 			}
 			if after := fmt.Sprintf("%+v", tc.state.Retired); after != before {
-				t.Errorf("the state given became %s, want %s", after, before)
+				t.Errorf("the given state was changed to %s, want %s", after, before)
 			}
 			if len(got.State.Retired) == 0 {
 				got.State.Retired = nil

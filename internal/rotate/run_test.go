@@ -63,7 +63,7 @@ func run(t *testing.T, r *rotate.Rotation) string {
 		t.Fatal(err)
 	}
 	if written, err := rotate.ReadState(r.Folder); err != nil || !same(written, state) {
-		t.Errorf("the state written is %+v, %v; that returned is %+v", written, err, state)
+		t.Errorf("got state %+v, %v in the file, and %+v returned", written, err, state)
 	}
 	var actions []string
 	for _, s := range steps {
@@ -126,7 +126,7 @@ func TestS17_LifeOfAKey(t *testing.T) {
 			t.Errorf("%s: %q, want %q", c.at, got, actions)
 		}
 		if got := served(t, dir); len(got) != publish {
-			t.Errorf("%s: publishes %v, want %d", c.at, got, publish)
+			t.Errorf("%s: got %v published, want %d", c.at, got, publish)
 		}
 	}
 	expect("make announce promote", 1)
@@ -135,7 +135,7 @@ func TestS17_LifeOfAKey(t *testing.T) {
 	c.advance(24 * time.Hour)
 	expect("make announce", 2)
 	if signer(t, dir) != first {
-		t.Error("a key signs before its wait is over")
+		t.Error("a key signs before its wait has passed")
 	}
 	c.advance(time.Hour - 1)
 	expect("", 2)
@@ -180,14 +180,14 @@ func TestS17_AdoptsTheOnlyPrivateKey(t *testing.T) {
 		t.Errorf("got %q, want %q", got, "adopt")
 	}
 	if got := signer(t, dir); got != k.ID() {
-		t.Errorf("%s signs, not the key that was there", got)
+		t.Errorf("got signer %s, want the existing key", got)
 	}
 	for range 3 {
 		c.advance(25 * time.Hour)
 		run(t, r)
 	}
 	if slices.Contains(served(t, dir), k.ID()) {
-		t.Error("a retired key is still published by another file of its")
+		t.Error("another file still publishes a retired key")
 	}
 }
 
@@ -212,18 +212,18 @@ func TestRunRefuses(t *testing.T) {
 		alg   keys.Algorithm
 		want  fault.Code
 	}{
-		"a state that is no JSON":        {map[string]string{jwks.RotationState: "{"}, "", fault.ConfigInvalid},
-		"a state with an unknown member": {map[string]string{jwks.RotationState: `{"actve":{}}`}, "", fault.ConfigInvalid},
-		"a state with a name twice":      {map[string]string{jwks.RotationState: `{"active":null,"active":null}`}, "", fault.ConfigInvalid},
-		"a state with one kid twice": {map[string]string{jwks.RotationState: `{"active":{"kid":"a","since":"2026-01-01T00:00:00Z"},
+		"state not JSON":               {map[string]string{jwks.RotationState: "{"}, "", fault.ConfigInvalid},
+		"state with an unknown member": {map[string]string{jwks.RotationState: `{"actve":{}}`}, "", fault.ConfigInvalid},
+		"state with a duplicate name":  {map[string]string{jwks.RotationState: `{"active":null,"active":null}`}, "", fault.ConfigInvalid},
+		"state with a duplicate kid": {map[string]string{jwks.RotationState: `{"active":{"kid":"a","since":"2026-01-01T00:00:00Z"},
 			"retired":[{"kid":"a","remove_after":"2026-01-01T00:00:00Z"}]}`}, "", fault.ConfigInvalid},
-		"a state without a kid": {map[string]string{jwks.RotationState: `{"next":{}}`}, "", fault.ConfigInvalid},
-		"a broken key file":     {map[string]string{"a.pem": "x"}, "", fault.KeyFormatUnknown},
-		"a file of two keys":    {map[string]string{"a.json": string(set)}, "", fault.KeyMultipleBlocks},
+		"state without a kid": {map[string]string{jwks.RotationState: `{"next":{}}`}, "", fault.ConfigInvalid},
+		"broken key file":     {map[string]string{"a.pem": "x"}, "", fault.KeyFormatUnknown},
+		"file with two keys":  {map[string]string{"a.json": string(set)}, "", fault.KeyMultipleBlocks},
 		"two private keys": {map[string]string{"a.pem": string(testkit.Must(key(keys.ES256).PEM())), "b.pem": string(testkit.Must(key(keys.ES256).PEM()))},
 			"", fault.KeyAmbiguous},
-		"two keys with one id": {map[string]string{"a.jwk": sameID(keys.ES256), "b.jwk": sameID(keys.EdDSA)}, "", fault.KeyAmbiguous},
-		"a secret to make":     {nil, keys.HS256, fault.KeyIsSecret},
+		"two keys with one ID": {map[string]string{"a.jwk": sameID(keys.ES256), "b.jwk": sameID(keys.EdDSA)}, "", fault.KeyAmbiguous},
+		"HMAC algorithm":       {nil, keys.HS256, fault.KeyIsSecret},
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -237,7 +237,7 @@ func TestRunRefuses(t *testing.T) {
 				t.Errorf("got %v, want %s", err, tc.want)
 			}
 			if after, _ := os.ReadDir(dir); len(after) != len(before) {
-				t.Errorf("left %v", after)
+				t.Errorf("got files %v", after)
 			}
 		})
 	}
@@ -246,11 +246,11 @@ func TestRunRefuses(t *testing.T) {
 		t.Errorf("no folder: got %v, want %v", err, fault.KeyUnreadable)
 	}
 	if _, err := rotate.Signer(t.TempDir()); fault.CodeOf(err) != fault.KeyMissing {
-		t.Errorf("a signer from nothing: got %v, want %v", err, fault.KeyMissing)
+		t.Errorf("signer without keys: got %v, want %v", err, fault.KeyMissing)
 	}
 }
 
-// TestRunsWaitForEachOther: two runs at the same time make one key, not two.
+// TestRunsWaitForEachOther: two concurrent runs make one key, not two.
 func TestRunsWaitForEachOther(t *testing.T) {
 	dir := t.TempDir()
 	var wait sync.WaitGroup

@@ -25,8 +25,8 @@ service Orders { rpc Place(Order) returns (Order) { option (kalix.method).jwt = 
 message Order { string token = 1 [(kalix.field).jwt = {token: true issuer: "a"}]; string user = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }
 `
 
-// TestLook finds the sources and the folder that their imports start from, so
-// that they compile as they were found.
+// TestLook finds the sources and the folder that their imports start from, so that they
+// compile from there.
 func TestLook(t *testing.T) {
 	t.Parallel()
 	user := strings.Replace(annotatedProto, "import", "import \"shop/v1/money.proto\";\nimport", 1)
@@ -35,15 +35,15 @@ func TestLook(t *testing.T) {
 		files         map[string]string
 		paths, protos string
 	}{
-		"by package":                 {map[string]string{"proto/shop/v1/orders.proto": annotatedProto}, "proto", "proto/**/*.proto"},
-		"package at the top":         {map[string]string{"shop/v1/orders.proto": annotatedProto}, ".", "shop/**/*.proto"},
-		"folder of its own":          {map[string]string{"api/orders.proto": annotatedProto}, "api", "api/**/*.proto"},
-		"in the folder itself":       {map[string]string{"orders.proto": annotatedProto}, ".", "*.proto"},
-		"imports from elsewhere":     {map[string]string{"proto/shop/v1/orders.proto": user, "third_party/shop/v1/money.proto": money}, "proto third_party", "proto/**/*.proto"},
-		"imported by others":         {map[string]string{"a/b/orders.proto": annotatedProto, "a/x.proto": "syntax = \"proto3\";\nimport 'b/orders.proto';"}, "a", "a/**/*.proto"},
-		"none annotated":             {map[string]string{"a.proto": money}, "", ""},
-		"hidden and of others":       {map[string]string{".x/a.proto": annotatedProto, "node_modules/a.proto": annotatedProto}, "", ""},
-		"an own copy of the options": {map[string]string{"proto/shop/v1/orders.proto": annotatedProto, "vendor/kalix/annotations.proto": schemaText(t, "annotations"), "vendor/kalix/jwt.proto": schemaText(t, "jwt")}, "proto vendor", "proto/**/*.proto"},
+		"by package":                  {map[string]string{"proto/shop/v1/orders.proto": annotatedProto}, "proto", "proto/**/*.proto"},
+		"package at the top":          {map[string]string{"shop/v1/orders.proto": annotatedProto}, ".", "shop/**/*.proto"},
+		"separate folder":             {map[string]string{"api/orders.proto": annotatedProto}, "api", "api/**/*.proto"},
+		"in the folder itself":        {map[string]string{"orders.proto": annotatedProto}, ".", "*.proto"},
+		"imports from another folder": {map[string]string{"proto/shop/v1/orders.proto": user, "third_party/shop/v1/money.proto": money}, "proto third_party", "proto/**/*.proto"},
+		"imported by others":          {map[string]string{"a/b/orders.proto": annotatedProto, "a/x.proto": "syntax = \"proto3\";\nimport 'b/orders.proto';"}, "a", "a/**/*.proto"},
+		"none annotated":              {map[string]string{"a.proto": money}, "", ""},
+		"hidden and vendored":         {map[string]string{".x/a.proto": annotatedProto, "node_modules/a.proto": annotatedProto}, "", ""},
+		"copy of the options":         {map[string]string{"proto/shop/v1/orders.proto": annotatedProto, "vendor/kalix/annotations.proto": schemaText(t, "annotations"), "vendor/kalix/jwt.proto": schemaText(t, "jwt")}, "proto vendor", "proto/**/*.proto"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -74,8 +74,7 @@ func schemaText(t *testing.T, name string) string {
 	return string(text)
 }
 
-// TestLook_Faulty: sources that do not compile are found all the same, and said
-// to be faulty.
+// TestLook_Faulty: sources that do not compile are found, and reported as faulty.
 func TestLook_Faulty(t *testing.T) {
 	t.Parallel()
 	found, err := Look(context.Background(), testkit.Folder(t, map[string]string{"a/x.proto": annotatedProto + "message {"}))
@@ -83,11 +82,11 @@ func TestLook_Faulty(t *testing.T) {
 		t.Errorf("%v %+v", err, found)
 	}
 	if _, err := Look(context.Background(), filepath.Join(t.TempDir(), "none")); err == nil {
-		t.Error("a folder that is not there has nothing in it")
+		t.Error("want no results for a missing folder")
 	}
 }
 
-// TestLook_Sets: a descriptor set counts if there are annotations in it.
+// TestLook_Sets: a descriptor set counts if it has annotations.
 func TestLook_Sets(t *testing.T) {
 	t.Parallel()
 	dir := testkit.Folder(t, map[string]string{"shop/v1/orders.proto": annotatedProto})
@@ -118,8 +117,8 @@ func TestLook_Sets(t *testing.T) {
 	}
 }
 
-// TestLook_Keys: those that sign come first, the public half of one of them is
-// no key of its own, and what holds several keys is a set.
+// TestLook_Keys: keys that sign come first, the public half of one of them is not a
+// separate key, and a file with several keys is a set.
 func TestLook_Keys(t *testing.T) {
 	t.Parallel()
 	encode := func(k *keys.Key, f keygen.Format) string {
@@ -154,6 +153,6 @@ func TestLook_Keys(t *testing.T) {
 	}
 	want := []Key{{"key.priv.pem", own.ID(), keys.ES256, true}, {"b.pub.jwk", partner.ID(), keys.ES256, false}}
 	if !slices.Equal(found.Keys, want) || !slices.Equal(found.KeySets, []string{"jwks.json"}) {
-		t.Errorf("keys %+v, want %+v; sets %v", found.Keys, want, found.KeySets)
+		t.Errorf("got keys %+v, want %+v; sets %v", found.Keys, want, found.KeySets)
 	}
 }

@@ -21,8 +21,8 @@ func readFiles(compose string, list map[string]string, more ...Input) (*Config, 
 	return ReadWith(open, append([]Input{{"deploy/compose.yaml", []byte(compose)}}, more...)...)
 }
 
-// The order of docker compose: files of env_file, later ones over earlier, then environment; a .env file fills in
-// ${NAME} of the compose file alone.
+// The order of docker compose: files of env_file, later ones over earlier, then
+// environment; a .env file only fills in ${NAME} in the compose file.
 func TestComposeReadsFilesAsDockerDoes(t *testing.T) {
 	service := func(text string) string {
 		return "services:\n  temporal:\n    image: temporalio/server\n    " + text + "\n"
@@ -35,17 +35,17 @@ func TestComposeReadsFilesAsDockerDoes(t *testing.T) {
 		"deploy/.env":  "NAME=b\nTEMPORAL_JWT_PERMISSIONS_CLAIM=unused\n",
 	}
 	for name, row := range map[string]struct{ compose, want string }{
-		"a path":                     {service("env_file: a.env"), "a a"},
-		"a list":                     {service("env_file: [a.env, b.env]"), "b a"},
-		"a list the other way":       {service("env_file: [b.env, a.env]"), "a a"},
-		"a folder above":             {service("env_file: ../c.env"), "c permissions"},
-		"an absolute path":           {service("env_file: [/abs/d.env]"), "d permissions"},
-		"a mapping":                  {service("env_file: [{path: a.env, required: true}]"), "a a"},
-		"one that need not be there": {service("env_file: [{path: none.env, required: false}, b.env]"), "b permissions"},
-		"the environment wins":       {service("env_file: a.env\n    environment: {TEMPORAL_AUTH_AUTHORIZER: own}"), "own a"},
-		"and an empty one":           {service("env_file: a.env\n    environment: {TEMPORAL_AUTH_AUTHORIZER: \"\"}"), " a"},
-		".env is for ${NAME} alone":  {service("env_file: ${NAME}.env"), "b permissions"},
-		"no file of another service": {service("env_file: b.env") + "  other: {image: x, env_file: none.env}\n", "b permissions"},
+		"path":                               {service("env_file: a.env"), "a a"},
+		"list":                               {service("env_file: [a.env, b.env]"), "b a"},
+		"list, reversed":                     {service("env_file: [b.env, a.env]"), "a a"},
+		"parent folder":                      {service("env_file: ../c.env"), "c permissions"},
+		"absolute path":                      {service("env_file: [/abs/d.env]"), "d permissions"},
+		"mapping":                            {service("env_file: [{path: a.env, required: true}]"), "a a"},
+		"optional file, missing":             {service("env_file: [{path: none.env, required: false}, b.env]"), "b permissions"},
+		"environment takes precedence":       {service("env_file: a.env\n    environment: {TEMPORAL_AUTH_AUTHORIZER: own}"), "own a"},
+		"empty environment takes precedence": {service("env_file: a.env\n    environment: {TEMPORAL_AUTH_AUTHORIZER: \"\"}"), " a"},
+		".env only for ${NAME}":              {service("env_file: ${NAME}.env"), "b permissions"},
+		"other service's file":               {service("env_file: b.env") + "  other: {image: x, env_file: none.env}\n", "b permissions"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c, err := readFiles(row.compose, files)
@@ -53,7 +53,7 @@ func TestComposeReadsFilesAsDockerDoes(t *testing.T) {
 				t.Fatal(err)
 			}
 			if got := c.Authorizer.Text + " " + c.ClaimName.Text; got != row.want {
-				t.Errorf("authorizer and claim %q, want %q", got, row.want)
+				t.Errorf("got authorizer and claim %q, want %q", got, row.want)
 			}
 		})
 	}
@@ -84,7 +84,7 @@ func TestEnvFilesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// A server of several containers starts what each of them starts.
+// A server in several containers runs the services that each of them starts.
 func TestSeveralContainersAreOneServer(t *testing.T) {
 	c, err := readFiles(`services:
   front: {image: temporalio/server:1.31.2, environment: {TEMPORAL_SERVICES: "frontend,internal-frontend", SERVICES: "frontend:internal-frontend", USE_INTERNAL_FRONTEND: "1", TEMPORAL_AUTH_AUTHORIZER: default}}
@@ -94,7 +94,7 @@ func TestSeveralContainersAreOneServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := c.Services["TEMPORAL_SERVICES"].Text + " " + c.Services["SERVICES"].Text; got != "frontend,internal-frontend,history,matching,worker frontend:internal-frontend" {
-		t.Errorf("it starts %q", got)
+		t.Errorf("got services %q", got)
 	}
 	if c.Authorizer.Text != "default" {
 		t.Errorf("authorizer %q, want %q", c.Authorizer.Text, "default")

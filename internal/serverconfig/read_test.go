@@ -60,7 +60,7 @@ web:
 `
 )
 
-// show lists what matters of a set-up.
+// show lists the relevant parts of a set-up.
 func show(c *Config) string {
 	var sources []string
 	for _, s := range c.Sources {
@@ -81,22 +81,22 @@ func TestReadFindsWhatTheServerReads(t *testing.T) {
 		inputs []Input
 		want   string
 	}{
-		"static YAML, a key in another spelling": {
+		"static YAML, key in another spelling": {
 			[]Input{{"server.yaml", []byte(static)}},
 			"static configuration auth=default mapper= claim=roles regex= aud=temporal refresh=1m internal=true version= ui=false sources=[http://127.0.0.1:1/a] unread=[claimmapper] problem=false",
 		},
-		"sprig's template": {
+		"sprig template": {
 			[]Input{{"t.yaml", []byte(sprigTemplate)}, {".env", []byte("export TEMPORAL_AUTH_AUTHORIZER=default\nTEMPORAL_JWT_PERMISSIONS_CLAIM='ROLES'\n")}},
 			"static configuration auth=default mapper= claim=roles regex= aud= refresh= internal= version= ui=false sources=[] unread=[] problem=false",
 		},
-		"dockerize's template": {
+		"dockerize template": {
 			[]Input{{"t.yaml", []byte(dockerizeTemplate)}, {"a.env", []byte("TEMPORAL_JWT_KEY_SOURCE1=http://a/b\n")}},
 			"static configuration auth= mapper= claim=permissions regex= aud= refresh= internal= version= ui=false sources=[http://a/b] unread=[] problem=false",
 		},
-		"a template that fails": {
+		"failing template": {
 			[]Input{{"t.yaml", []byte("# enable-template\n{{ fail \"no\" }}\n")}}, "static configuration" + none + "true",
 		},
-		"a template of our network": {
+		"template with a network": {
 			[]Input{{"t.yaml", []byte("# enable-template\nx: {{ getHostByName \"localhost\" }}\n")}}, "static configuration" + none + "true",
 		},
 		"Helm values": {
@@ -111,7 +111,7 @@ func TestReadFindsWhatTheServerReads(t *testing.T) {
 			[]Input{{"compose.yaml", []byte("x-auth: &auth {TEMPORAL_AUTH_AUTHORIZER: default, TEMPORAL_AUTH_CLAIM_MAPPER: none}\nservices: {temporal: {image: temporalio/server, environment: {<<: *auth, TEMPORAL_AUTH_CLAIM_MAPPER: default}}}\n")}},
 			"container variables auth=default mapper=default claim=permissions regex= aud= refresh=1m internal= version= ui=false sources=[] unread=[] problem=false",
 		},
-		"a variable that YAML reads otherwise": {
+		"variable that YAML reads as another type": {
 			[]Input{{".env", []byte("TEMPORAL_JWT_PERMISSIONS_REGEX='(?P<namespace>a): #(?P<role>b)'\n")}},
 			"container variables auth= mapper= claim=permissions regex= aud= refresh=1m internal= version= ui=false sources=[] unread=[] problem=true",
 		},
@@ -119,7 +119,7 @@ func TestReadFindsWhatTheServerReads(t *testing.T) {
 			[]Input{{".env", []byte("TEMPORAL_AUTH_AUTHORIZER=default\nTEMPORAL_AUTH_CLAIM_MAPPER=default\n")}, {"ui.env", []byte("TEMPORAL_AUTH_ENABLED=true\nTEMPORAL_ADDRESS=h:7233\n")}},
 			"container variables auth=default mapper=default claim=permissions regex= aud= refresh=1m internal= version= ui=true sources=[] unread=[] problem=false",
 		},
-		"a comment in a variable": {
+		"comment in a variable": {
 			[]Input{{".env", []byte("TEMPORAL_JWT_PERMISSIONS_CLAIM='roles #x'\n")}},
 			"container variables auth= mapper= claim=roles regex= aud= refresh=1m internal= version= ui=false sources=[] unread=[] problem=false",
 		},
@@ -138,7 +138,7 @@ func TestReadFindsWhatTheServerReads(t *testing.T) {
 
 func TestReadRefusesOtherFiles(t *testing.T) {
 	for name, text := range map[string]string{
-		"not YAML": "a: b: c", "a list": "[]", "nothing": "", "other keys": "a: b", "templates without the comment": "global: {authorization: {authorizer: {{ env \"X\" }}}}",
+		"not YAML": "a: b: c", "list": "[]", "nothing": "", "other keys": "a: b", "templates without the comment": "global: {authorization: {authorizer: {{ env \"X\" }}}}",
 	} {
 		if c, err := Read(Input{"x.yaml", []byte(text)}); err == nil && c.Problem == nil {
 			t.Errorf("%s: %+v", name, c)
@@ -148,7 +148,7 @@ func TestReadRefusesOtherFiles(t *testing.T) {
 		t.Errorf("two configurations: got %v, want %q in it", err, "second")
 	}
 	if _, err := Read(Input{"ui.env", []byte("TEMPORAL_AUTH_ENABLED=true\nTEMPORAL_UI_PORT=1\n")}); err == nil || !strings.Contains(err.Error(), "not a server") {
-		t.Errorf("the Web UI alone: got %v, want %q in it", err, "not a server")
+		t.Errorf("only the Web UI: got %v, want %q in it", err, "not a server")
 	}
 }
 
@@ -169,10 +169,10 @@ func TestPositionsAreTheFiles(t *testing.T) {
 		t.Fatal(err)
 	}
 	if at := c.ClaimMapper.Pos.String(); at != "c.yaml:6:9" {
-		t.Errorf("claim mapper at %s, want %s", at, "c.yaml:6:9")
+		t.Errorf("got claim mapper at %s, want %s", at, "c.yaml:6:9")
 	}
 	if !slices.Contains([]string{"c.yaml:2:3"}, c.Pos.String()) {
-		t.Errorf("container at %s", c.Pos)
+		t.Errorf("got container at %s", c.Pos)
 	}
 }
 

@@ -30,7 +30,7 @@ func TestSizeFlag(t *testing.T) {
 		}
 		shown := fs.Lookup("x").Value.String()
 		if err := fs.Set("x", shown); err != nil || n != want {
-			t.Errorf("%q is shown as %q: got %d, %v, want %d", text, shown, n, err, want)
+			t.Errorf("%q is printed as %q: got %d, %v, want %d", text, shown, n, err, want)
 		}
 	}
 }

@@ -30,12 +30,12 @@ message None { string x = 1; }`
 		kid  string
 		able []string
 	}{
-		"a key":            {[]*keys.Key{secret}, "", all},
-		"public":           {[]*keys.Key{public}, "", nil},
-		"another issuer's": {[]*keys.Key{ofB, public}, "", []string{"Any", "Loop"}},
-		"a named key":      {[]*keys.Key{ofB, secret}, "free", all},
-		"for another typ":  {[]*keys.Key{typed}, "", nil}, // than JWT (A63)
-		"no key so named":  {[]*keys.Key{secret}, "other", nil},
+		"one key":               {[]*keys.Key{secret}, "", all},
+		"public":                {[]*keys.Key{public}, "", nil},
+		"key of another issuer": {[]*keys.Key{ofB, public}, "", []string{"Any", "Loop"}},
+		"key selected by ID":    {[]*keys.Key{ofB, secret}, "free", all},
+		"for another typ":       {[]*keys.Key{typed}, "", nil}, // than JWT (A63)
+		"unknown ID":            {[]*keys.Key{secret}, "other", nil},
 	} {
 		w := policytest.New(t, schema, policytest.Setup{Keys: c.keys, SignKID: c.kid})
 		able := map[string]bool{"None": true}

@@ -41,22 +41,22 @@ message None { string x = 1; }
 message Bearer { option (kalix.message).jwt = {validate_bearer_token: true}; string x = 1 [(kalix.field).jwt = {claim: INCLUDE}]; }
 `, policytest.Setup{})
 	check(t, w, map[string]row{
-		"nothing":              {in: `{}`, claims: `{}`, out: `{"tok":"…"}`},
-		"INCLUDE and EXTRACT":  {in: `{"include":"a","extract":"b","plain":"p"}`, claims: `{"include":"a","taken":"b"}`, out: `{"tok":"…","include":"a","extract":"b","plain":"p"}`},
-		"empty fields":         {in: `{"include":"","descend":{},"nest":{},"list":[],"raw":{}}`, claims: `{}`, out: `{"tok":"…","descend":{},"nest":{}}`},
-		"A43 set is not empty": {in: `{"b":false,"p":{}}`, claims: `{"p":{},"b":false}`},
-		"DESCEND":              {in: `{"descend":{"x":"1","d":{"z":"2"},"plain":"p"}}`, claims: `{"x":"1","z":"2"}`},
-		"NEST":                 {in: `{"nest":{"x":"1","d":{"z":"2"},"plain":"p"}}`, claims: `{"nest":{"x":"1","z":"2"}}`},
-		"NEST, no claim in it": {in: `{"nest":{"plain":"p"}}`, claims: `{}`},
-		"NEST, repeated":       {in: `{"list":[{"x":"1"},{"plain":"p"},{"y":"2"}]}`, claims: `{"all":[{"x":"1"},{},{"y":"2"}]}`},
-		"INCLUDE of a message": {in: `{"p":{"s_s":"1"}}`, claims: `{"p":{"sS":"1"}}`},
-		"RAW, sorted":          {in: `{"raw":{"b":2,"a":1},"include":"x"}`, claims: `{"include":"x","a":1,"b":2}`, out: `{"tok":"…","include":"x"}`},
-		"RAW within DESCEND":   {in: `{"descend":{"raw":{"k":"v"}}}`, claims: `{"k":"v"}`, out: `{"tok":"…","descend":{}}`},
-		"RAW within NEST":      {in: `{"nest":{"x":"1","raw":{"k":"v"}},"list":[{"raw":{"k":"w"}}]}`, claims: `{"nest":{"x":"1","k":"v"},"all":[{"k":"w"}]}`, out: `{"tok":"…","nest":{"x":"1"},"list":[{}]}`},
-		"RAW of zeros":         {in: `{"raw":{"a":0}}`, claims: `{"a":0}`},
-		"an old token goes":    {in: `{"tok":"old","include":"a"}`, claims: `{"include":"a"}`},
-		"no token field":       {of: "None", in: `{"x":"1"}`, fails: fault.PolicyInvalid, path: "t.None"},
-		"the bearer token is no place to put one": {of: "Bearer", in: `{"x":"1"}`, fails: fault.PolicyInvalid, path: "t.Bearer"},
+		"nothing":                        {in: `{}`, claims: `{}`, out: `{"tok":"…"}`},
+		"INCLUDE and EXTRACT":            {in: `{"include":"a","extract":"b","plain":"p"}`, claims: `{"include":"a","taken":"b"}`, out: `{"tok":"…","include":"a","extract":"b","plain":"p"}`},
+		"empty fields":                   {in: `{"include":"","descend":{},"nest":{},"list":[],"raw":{}}`, claims: `{}`, out: `{"tok":"…","descend":{},"nest":{}}`},
+		"A43 set is not empty":           {in: `{"b":false,"p":{}}`, claims: `{"p":{},"b":false}`},
+		"DESCEND":                        {in: `{"descend":{"x":"1","d":{"z":"2"},"plain":"p"}}`, claims: `{"x":"1","z":"2"}`},
+		"NEST":                           {in: `{"nest":{"x":"1","d":{"z":"2"},"plain":"p"}}`, claims: `{"nest":{"x":"1","z":"2"}}`},
+		"NEST without claims":            {in: `{"nest":{"plain":"p"}}`, claims: `{}`},
+		"NEST, repeated":                 {in: `{"list":[{"x":"1"},{"plain":"p"},{"y":"2"}]}`, claims: `{"all":[{"x":"1"},{},{"y":"2"}]}`},
+		"INCLUDE of a message":           {in: `{"p":{"s_s":"1"}}`, claims: `{"p":{"sS":"1"}}`},
+		"RAW, sorted":                    {in: `{"raw":{"b":2,"a":1},"include":"x"}`, claims: `{"include":"x","a":1,"b":2}`, out: `{"tok":"…","include":"x"}`},
+		"RAW within DESCEND":             {in: `{"descend":{"raw":{"k":"v"}}}`, claims: `{"k":"v"}`, out: `{"tok":"…","descend":{}}`},
+		"RAW within NEST":                {in: `{"nest":{"x":"1","raw":{"k":"v"}},"list":[{"raw":{"k":"w"}}]}`, claims: `{"nest":{"x":"1","k":"v"},"all":[{"k":"w"}]}`, out: `{"tok":"…","nest":{"x":"1"},"list":[{}]}`},
+		"RAW of zeros":                   {in: `{"raw":{"a":0}}`, claims: `{"a":0}`},
+		"old token replaced":             {in: `{"tok":"old","include":"a"}`, claims: `{"include":"a"}`},
+		"no token field":                 {of: "None", in: `{"x":"1"}`, fails: fault.PolicyInvalid, path: "t.None"},
+		"bearer token cannot be written": {of: "Bearer", in: `{"x":"1"}`, fails: fault.PolicyInvalid, path: "t.Bearer"},
 	})
 	m, err := w.Sign("Bytes", `{"x":"1"}`, nil)
 	if err != nil {
@@ -76,9 +76,9 @@ message More { `+with(`expires_seconds: -1 static_claim: {claim: "role" value: "
 message Same { `+with(`expires_seconds: -1 static_claim: {claim: "role" value: "a"} static_claim: {claim: "x" value: "y"} static_claim: {claim: "role" value: "a"}`)+` }
 `, policytest.Setup{})
 	check(t, w, map[string]row{
-		"two values":             {of: "Two", in: `{}`, claims: `{"role":["a","b"]}`},
-		"more, and a pattern":    {of: "More", in: `{}`, claims: `{"role":["a","b","c"]}`},
-		"the same value, a text": {of: "Same", in: `{}`, claims: `{"role":"a","x":"y"}`},
+		"two values":              {of: "Two", in: `{}`, claims: `{"role":["a","b"]}`},
+		"values and a pattern":    {of: "More", in: `{}`, claims: `{"role":["a","b","c"]}`},
+		"same value, as a string": {of: "Same", in: `{}`, claims: `{"role":"a","x":"y"}`},
 	})
 }
 
@@ -110,13 +110,13 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 	const bearer = `{"sub":"bearer","role":"guest"}`
 	const decided = `"role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`
 	check(t, w, map[string]row{
-		"the token's own":               {in: `{"kind":"k1"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","sub":"bearer",` + decided},
+		"claims of the token":           {in: `{"kind":"k1"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","sub":"bearer",` + decided},
 		"static over bearer":            {in: `{"kind":"k1"}`, bearer: bearer, fails: fault.ClaimConflict, path: "tok"}, // A51 would refuse it
 		"bearer over field":             {in: `{"kind":"k1","sub":"field"}`, bearer: `{"sub":"bearer","role":"admin"}`, fails: fault.ClaimConflict, path: "tok"},
 		"static over field":             {of: "Some", in: `{"role":"field"}`, fails: fault.ClaimConflict, path: "tok"},
 		"issuer over field":             {of: "Some", in: `{"iss":"field"}`, fails: fault.ClaimConflict, path: "tok"},
 		"exp over field":                {of: "Some", in: `{"exp":"1"}`, fails: fault.ClaimConflict, path: "tok"},
-		"A71 a pattern is for checks":   {of: "Some", in: `{"kind":"none"}`, claims: `{"kind":"none","role":"admin","iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
+		"A71 pattern only validates":    {of: "Some", in: `{"kind":"none"}`, claims: `{"kind":"none","role":"admin","iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
 		"bearer over EXTRACT":           {of: "Filled", in: `{"e":"5"}`, bearer: `{"e":"6"}`, fails: fault.ClaimConflict, path: "tok"},
 		"bearer of another type":        {of: "Filled", in: `{}`, bearer: `{"e":"six"}`, fails: fault.ClaimConflict, path: "tok"},
 		"bearer like EXTRACT":           {of: "Filled", in: `{"e":"5"}`, bearer: `{"e":"5"}`, claims: `{"e":"5"}`}, // A82: 5 and "5" are equal
@@ -125,8 +125,8 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 		"A40 validated by the bearer":   {of: "Both", in: `{"role":"guest"}`, bearer: `{"role":"guest"}`, claims: `{"role":"admin"}`},
 		"RAW for a oneof":               {of: "One", in: `{"a":"x","raw":{"b":"y"}}`, fails: fault.ClaimConflict, path: "tok"},
 		"RAW for a oneof, unset":        {of: "One", in: `{"raw":{"b":"y"}}`, claims: `{"b":"y"}`},
-		"all agree":                     {in: `{"kind":"k1","iss":"me","role":"admin","exp":"1769860860","sub":"bearer"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","role":"admin","sub":"bearer","iss":"me","exp":1769860860,"aud":["a","b"]}`},
-		"A65 a pattern adds nothing":    {in: `{}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"sub":"bearer","role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
+		"all sources agree":             {in: `{"kind":"k1","iss":"me","role":"admin","exp":"1769860860","sub":"bearer"}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"kind":"k1","role":"admin","sub":"bearer","iss":"me","exp":1769860860,"aud":["a","b"]}`},
+		"A65 pattern sets nothing":      {in: `{}`, bearer: `{"sub":"bearer","role":"admin"}`, claims: `{"sub":"bearer","role":"admin","aud":["a","b"],"iss":"me","exp":1769860860}`, refused: fault.StaticClaimMismatch},
 		"over RAW":                      {in: `{"raw":{"kind":"k","role":"raw","iss":"raw"}}`, bearer: `{"sub":"s","role":"admin"}`, claims: `{"iss":"me","kind":"k","role":"admin","sub":"s","aud":["a","b"],"exp":1769860860}`},
 		"A51 no bearer token":           {in: `{"kind":"k1"}`, fails: fault.TokenMissing, path: "tok"},
 		"A51 not in the bearer token":   {in: `{"kind":"k1"}`, bearer: `{"sub":"s"}`, fails: fault.ClaimMissing, path: "tok"},
@@ -136,9 +136,9 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 		"RAW against NEST":              {of: "Free", in: `{"raw":{"n":"1"},"n":{"x":"2"}}`, fails: fault.ClaimConflict, path: "tok"},
 		"RAW within NEST":               {of: "Free", in: `{"n":{"x":"2","raw":{"x":"3"}}}`, fails: fault.ClaimConflict, path: "n.raw"},
 		"RAW like the field in NEST":    {of: "Free", in: `{"n":{"x":"2","raw":{"x":"2"}}}`, claims: `{"n":{"x":"2"}}`},
-		"the token's oneof":             {of: "OneOf", in: `{"user":"a"}`, fails: fault.ClaimConflict, path: "tok"},
-		"the token's oneof, an old one": {of: "OneOf", in: `{"tok":"old"}`, claims: `{}`},
-		"the token's oneof, unset":      {of: "OneOf", in: `{}`, claims: `{}`},
+		"oneof of the token":            {of: "OneOf", in: `{"user":"a"}`, fails: fault.ClaimConflict, path: "tok"},
+		"oneof of the token, old token": {of: "OneOf", in: `{"tok":"old"}`, claims: `{}`},
+		"oneof of the token, unset":     {of: "OneOf", in: `{}`, claims: `{}`},
 	})
 }
 
@@ -147,7 +147,7 @@ message OneOf { oneof one { string tok = 1 [(kalix.field).jwt = {token: true exp
 func TestA61_ConflictingFieldsAreRefused(t *testing.T) {
 	const schema = `message M { ` + tok + ` string a = 1 [(kalix.field).jwt = {claim: INCLUDE}]; string b = 2 [(kalix.field).jwt = {claim: INCLUDE name: "a"}]; }`
 	if _, err := policytest.Compile(policytest.Load(t, schema), nil); !fault.Has(err, fault.PolicyInvalid) {
-		t.Errorf("two fields, one claim: %v", err)
+		t.Errorf("two fields for one claim: %v", err)
 	}
 	if _, err := policytest.Compile(policytest.Load(t, strings.Replace(schema, `name: "a"`, `name: "b"`, 1)), nil); err != nil {
 		t.Error(err)
@@ -160,28 +160,28 @@ func TestA62_SetsTheExpiry(t *testing.T) {
 		expires, in, claims string
 		fails, refused      fault.Code
 	}{
-		"set":                      {expires: "expires_seconds: 300", in: `{}`, claims: `{"exp":1769861100}`},
-		"set, over a field":        {expires: "expires_seconds: 300", in: `{"exp":"1769899999"}`, fails: fault.ClaimConflict}, // A65
-		"set, like a field":        {expires: "expires_seconds: 300", in: `{"exp":"1769861100"}`, claims: `{"exp":1769861100}`},
-		"unset":                    {in: `{}`, claims: `{"exp":1769864400}`},
-		"0":                        {expires: "expires_seconds: 0", in: `{}`, claims: `{"exp":1769864400}`},
-		"unset, a field":           {in: `{"exp":"1769899999"}`, claims: `{"exp":1769899999}`},
-		"unset, a RAW entry":       {in: `{"raw":{"exp":1769899999}}`, claims: `{"exp":1769899999}`},
-		"-1":                       {expires: "expires_seconds: -1", in: `{}`, claims: `{}`},
-		"-1, a field":              {expires: "expires_seconds: -1", in: `{"exp":"1769899999"}`, claims: `{"exp":1769899999}`},
-		"a field of the past":      {in: `{"exp":"1769860800"}`, claims: `{"exp":1769860800}`, refused: fault.TokenExpired},
-		"as far as times go":       {expires: "expires_seconds: 251632439999", in: `{}`, claims: `{"exp":253402300799}`},
-		"further":                  {expires: "expires_seconds: 251632440000", in: `{}`, fails: fault.PolicyInvalid},
-		"much further":             {expires: "expires_seconds: 9223372036854775807", in: `{}`, fails: fault.PolicyInvalid},
-		"A65 a field further":      {in: `{"exp":"253402300800"}`, fails: fault.MessageMalformed},
-		"A65 a field before 1970":  {in: `{"exp":"-1"}`, fails: fault.MessageMalformed},
-		"A65 a field beyond 2^53":  {in: `{"exp":"9007199254740993"}`, fails: fault.MessageMalformed},
-		"A65 nbf of a RAW entry":   {in: `{"raw":{"nbf":-5}}`, fails: fault.MessageMalformed},
-		"A65 sub of a RAW entry":   {in: `{"raw":{"sub":5}}`, fails: fault.MessageMalformed},
-		"A65 iss of a RAW entry":   {in: `{"raw":{"iss":5}}`, fails: fault.MessageMalformed},
-		"A65 iat of a RAW entry":   {in: `{"raw":{"iat":253402300800}}`, fails: fault.MessageMalformed},
-		"A65 aud of a RAW entry":   {in: `{"raw":{"aud":5}}`, fails: fault.MessageMalformed},
-		"A65 other entries are ok": {expires: "expires_seconds: -1", in: `{"raw":{"subject":5}}`, claims: `{"subject":5}`},
+		"set":                              {expires: "expires_seconds: 300", in: `{}`, claims: `{"exp":1769861100}`},
+		"set, differs from a field":        {expires: "expires_seconds: 300", in: `{"exp":"1769899999"}`, fails: fault.ClaimConflict}, // A65
+		"set, equals a field":              {expires: "expires_seconds: 300", in: `{"exp":"1769861100"}`, claims: `{"exp":1769861100}`},
+		"unset":                            {in: `{}`, claims: `{"exp":1769864400}`},
+		"0":                                {expires: "expires_seconds: 0", in: `{}`, claims: `{"exp":1769864400}`},
+		"unset, field":                     {in: `{"exp":"1769899999"}`, claims: `{"exp":1769899999}`},
+		"unset, RAW entry":                 {in: `{"raw":{"exp":1769899999}}`, claims: `{"exp":1769899999}`},
+		"-1":                               {expires: "expires_seconds: -1", in: `{}`, claims: `{}`},
+		"-1, field":                        {expires: "expires_seconds: -1", in: `{"exp":"1769899999"}`, claims: `{"exp":1769899999}`},
+		"field in the past":                {in: `{"exp":"1769860800"}`, claims: `{"exp":1769860800}`, refused: fault.TokenExpired},
+		"latest time":                      {expires: "expires_seconds: 251632439999", in: `{}`, claims: `{"exp":253402300799}`},
+		"further":                          {expires: "expires_seconds: 251632440000", in: `{}`, fails: fault.PolicyInvalid},
+		"far beyond the latest time":       {expires: "expires_seconds: 9223372036854775807", in: `{}`, fails: fault.PolicyInvalid},
+		"A65 field beyond the latest time": {in: `{"exp":"253402300800"}`, fails: fault.MessageMalformed},
+		"A65 field before 1970":            {in: `{"exp":"-1"}`, fails: fault.MessageMalformed},
+		"A65 field beyond 2^53":            {in: `{"exp":"9007199254740993"}`, fails: fault.MessageMalformed},
+		"A65 nbf in a RAW entry":           {in: `{"raw":{"nbf":-5}}`, fails: fault.MessageMalformed},
+		"A65 sub in a RAW entry":           {in: `{"raw":{"sub":5}}`, fails: fault.MessageMalformed},
+		"A65 iss in a RAW entry":           {in: `{"raw":{"iss":5}}`, fails: fault.MessageMalformed},
+		"A65 iat in a RAW entry":           {in: `{"raw":{"iat":253402300800}}`, fails: fault.MessageMalformed},
+		"A65 aud in a RAW entry":           {in: `{"raw":{"aud":5}}`, fails: fault.MessageMalformed},
+		"A65 other RAW entries":            {expires: "expires_seconds: -1", in: `{"raw":{"subject":5}}`, claims: `{"subject":5}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := policytest.New(t, `message M { `+with(c.expires)+` int64 exp = 1 [(kalix.field).jwt = {claim: INCLUDE}]; map<string,int64> raw = 2 [(kalix.field).jwt = {claim: RAW}]; }`, policytest.Setup{})
@@ -232,7 +232,7 @@ func TestA63_SetsTheHeader(t *testing.T) {
 	_, err = w.Sign("M", `{}`, nil)
 	fails(t, err, fault.KeyNotPrivate, "tok")
 	if !strings.Contains(err.Error(), "the new key") { // the key's source
-		t.Errorf("it does not say which key: %v", err)
+		t.Errorf("the error does not name the key: %v", err)
 	}
 }
 

@@ -36,8 +36,8 @@ type signing struct {
 	named  bool           // the key is selected by ID (A23)
 }
 
-// TestSignedTokensSayWhoSignedThemAndNothingUnasked: signed tokens hold what the policy
-// says and no more, nothing else in the message changes, the key may vouch for the
+// TestSignedTokensSayWhoSignedThemAndNothingUnasked: signed tokens have the claims of the
+// policy and no more, nothing else in the message changes, the key may vouch for the
 // token's issuer, and the token verifies with the keys that signed it. A65, S83, S89.
 //
 // If the key were selected only by the annotation's issuer (walker.token passing
@@ -155,14 +155,14 @@ func (s *signing) attributable(m protoreflect.Message) {
 		claims := report.Claims[i]
 		for _, name := range report.Unasked[i] {
 			if !strings.HasPrefix(name, "rf") && name != "iss" { // the names of RAW entries
-				s.Fatalf("the claim %s is in the token, and nothing makes it\n%v\n%s", name, m, s.schema.Text)
+				s.Fatalf("the token has the claim %s, but the policy does not set it\n%v\n%s", name, m, s.schema.Text)
 			}
 		}
 		key := keyOf(token)
 		iss, has := claims["iss"].(string)
 		bound := !s.named && slices.ContainsFunc(s.keys, func(k *keys.Key) bool { return iss != "" && k.Issuer() == iss })
 		if has && (key == "" || key != "any" && key != iss || bound && key != iss) {
-			s.Fatalf("the key %q signs a token that says iss: %s\n%v\n%s", key, iss, m, s.schema.Text)
+			s.Fatalf("the key %q signs a token with iss %s\n%v\n%s", key, iss, m, s.schema.Text)
 		}
 	}
 }

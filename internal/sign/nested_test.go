@@ -40,24 +40,24 @@ message Holds { string tok = 1 [(kalix.field).jwt = {token: true expires_seconds
 // when signing. A52.
 func TestA52_A64_NestedTokensHaveParentClaims(t *testing.T) {
 	check(t, policytest.New(t, family, policytest.Setup{}), map[string]row{
-		"taken over":                    {in: `{"user":"u","org":"o","d":{"x":"1"},"n":{"x":"2"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","org":"o","x":"1","n":{"x":"2"},"name":"a"}`},
-		"RAW entries are not":           {in: `{"user":"u","raw":{"k":"v"},"d":{"raw":{"l":"w"}},"n":{"x":"2","raw":{"m":"w"}},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","n":{"x":"2"},"name":"a"}`},
-		"NEST with RAW alone":           {in: `{"n":{"raw":{"m":"w"}},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"name":"a"}`},
-		"the child's own wins":          {in: `{"user":"u","org":"o","cs":[{"user":"v"}]}`, at: "cs.0", claims: `{"user":"v","org":"o"}`},
-		"an empty NEST of its own":      {in: `{"n":{"x":"2"},"cs":[{"n":{}}]}`, at: "cs.0", claims: `{"n":{"x":"2"}}`},
-		"a NEST of its own":             {in: `{"n":{"x":"2"},"cs":[{"n":{"x":"3"}}]}`, at: "cs.0", claims: `{"n":{"x":"3"}}`},
-		"empty ones aside":              {in: `{"user":"","cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"name":"a"}`},
-		"the second element":            {in: `{"user":"u","cs":[{"name":"a"},{"name":"b"}]}`, at: "cs.1", claims: `{"user":"u","name":"b"}`},
-		"a child without it":            {in: `{"user":"u","plain":{"name":"a"}}`, at: "plain", claims: `{"name":"a"}`},
-		"a parent that takes nothing":   {in: `{"user":"u","plain":{"name":"a","g":{}}}`, at: "plain.g", claims: `{"name":"a"}`},
-		"the grandparent's":             {in: `{"user":"u","org":"o","cs":[{"name":"a","g":{}}]}`, at: "cs.0.g", claims: `{"user":"u","org":"o","name":"a"}`},
-		"the nearer wins":               {in: `{"user":"u","cs":[{"user":"v","name":"a","g":{"name":"b"}}]}`, at: "cs.0.g", claims: `{"user":"v","name":"b"}`},
-		"without a parent's token":      {of: "Open", in: `{"user":"u","raw":{"k":"v"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","name":"a"}`},
-		"RAW of the child's own":        {in: `{"user":"u","cs":[{"raw":{"k":"v"}}]}`, at: "cs.0", claims: `{"user":"u","k":"v"}`},
-		"RAW of the child's, equal":     {in: `{"user":"u","cs":[{"raw":{"user":"u"}}]}`, at: "cs.0", claims: `{"user":"u"}`},
-		"RAW of the child's, other":     {in: `{"user":"u","d":{"x":"1"},"cs":[{},{"raw":{"user":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[1].tok"},
-		"RAW against the grandparent's": {in: `{"org":"o","cs":[{"raw":{"org":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[0].tok"},
-		"the parent's own, as ever":     {in: `{"user":"u","cs":[{"name":"a"}]}`, claims: `{"user":"u"}`},
+		"inherited":                      {in: `{"user":"u","org":"o","d":{"x":"1"},"n":{"x":"2"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","org":"o","x":"1","n":{"x":"2"},"name":"a"}`},
+		"RAW entries not inherited":      {in: `{"user":"u","raw":{"k":"v"},"d":{"raw":{"l":"w"}},"n":{"x":"2","raw":{"m":"w"}},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","n":{"x":"2"},"name":"a"}`},
+		"NEST with only RAW":             {in: `{"n":{"raw":{"m":"w"}},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"name":"a"}`},
+		"child's claim takes precedence": {in: `{"user":"u","org":"o","cs":[{"user":"v"}]}`, at: "cs.0", claims: `{"user":"v","org":"o"}`},
+		"child's empty NEST":             {in: `{"n":{"x":"2"},"cs":[{"n":{}}]}`, at: "cs.0", claims: `{"n":{"x":"2"}}`},
+		"child's NEST":                   {in: `{"n":{"x":"2"},"cs":[{"n":{"x":"3"}}]}`, at: "cs.0", claims: `{"n":{"x":"3"}}`},
+		"empty claims omitted":           {in: `{"user":"","cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"name":"a"}`},
+		"second element":                 {in: `{"user":"u","cs":[{"name":"a"},{"name":"b"}]}`, at: "cs.1", claims: `{"user":"u","name":"b"}`},
+		"child without the claim":        {in: `{"user":"u","plain":{"name":"a"}}`, at: "plain", claims: `{"name":"a"}`},
+		"parent without claims":          {in: `{"user":"u","plain":{"name":"a","g":{}}}`, at: "plain.g", claims: `{"name":"a"}`},
+		"claim of the grandparent":       {in: `{"user":"u","org":"o","cs":[{"name":"a","g":{}}]}`, at: "cs.0.g", claims: `{"user":"u","org":"o","name":"a"}`},
+		"nearer parent takes precedence": {in: `{"user":"u","cs":[{"user":"v","name":"a","g":{"name":"b"}}]}`, at: "cs.0.g", claims: `{"user":"v","name":"b"}`},
+		"parent without a token":         {of: "Open", in: `{"user":"u","raw":{"k":"v"},"cs":[{"name":"a"}]}`, at: "cs.0", claims: `{"user":"u","name":"a"}`},
+		"RAW of the child":               {in: `{"user":"u","cs":[{"raw":{"k":"v"}}]}`, at: "cs.0", claims: `{"user":"u","k":"v"}`},
+		"RAW of the child, equal":        {in: `{"user":"u","cs":[{"raw":{"user":"u"}}]}`, at: "cs.0", claims: `{"user":"u"}`},
+		"RAW of the child, different":    {in: `{"user":"u","d":{"x":"1"},"cs":[{},{"raw":{"user":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[1].tok"},
+		"RAW against the grandparent":    {in: `{"org":"o","cs":[{"raw":{"org":"secret"}}]}`, fails: fault.ClaimConflict, path: "cs[0].tok"},
+		"parent's claims unchanged":      {in: `{"user":"u","cs":[{"name":"a"}]}`, claims: `{"user":"u"}`},
 	})
 }
 
@@ -116,7 +116,7 @@ func TestA65_NothingElseChanges(t *testing.T) {
 	}
 	for _, at := range []string{"", "cs.0", "cs.0.g", "cs.1", "plain"} {
 		if tokenAt(m, at) == "" {
-			t.Errorf("no token at %q", at)
+			t.Errorf("want a token at %q", at)
 		}
 	}
 	// Verification fills the RAW fields again; everything else is unchanged.
@@ -127,7 +127,7 @@ func TestA65_NothingElseChanges(t *testing.T) {
 	}
 	_, cleaned := w.Message("M", after)
 	if !proto.Equal(cleaned, before) {
-		t.Errorf("was %s\nis %s", in, after)
+		t.Errorf("got %[2]s\nwant %[1]s", in, after)
 	}
 }
 

@@ -60,7 +60,7 @@ func TestSignMeetsRules(t *testing.T) {
 		_, want := strict.Verify(name, loose.JSON(unruled), nil)
 		m, err := strict.Sign(name, text, nil)
 		if (err == nil) != (want == nil) {
-			rt.Fatalf("rules %v: signing: %v; verifying a message that was signed without rules: %v", rules.Words(), err, want)
+			rt.Fatalf("rules %v: signing: %v; verifying a message signed without rules: %v", rules.Words(), err, want)
 		}
 		if err != nil {
 			refused++
@@ -69,7 +69,7 @@ func TestSignMeetsRules(t *testing.T) {
 		}
 		signed++
 		if _, err := strict.Verify(name, strict.JSON(m), nil); err != nil {
-			rt.Fatalf("rules %v: signed, and refused: %v", rules.Words(), err)
+			rt.Fatalf("rules %v: signed, but refused: %v", rules.Words(), err)
 		}
 	})
 	if signed == 0 || refused == 0 {

@@ -69,7 +69,7 @@ func fails(t *testing.T, err error, code fault.Code, path string) {
 	}
 	t.Log(err) // for go test -v
 	if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "  ") || strings.HasSuffix(err.Error(), ": ") {
-		t.Errorf("not a text to show: %v", err)
+		t.Errorf("text with control characters: %v", err)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// nested returns an object whose value nests so that n levels stand in all.
+// nested returns an object with n levels in all, by the nesting of its value.
 func nested(n int) string {
 	return `{"a":` + strings.Repeat("[", n-1) + strings.Repeat("]", n-1) + `}`
 }
@@ -20,78 +20,78 @@ func nested(n int) string {
 // errSyntax stands for any error that is not one of the package's own.
 var errSyntax = errors.New("a fault of syntax")
 
-// TestS30_ObjectsAreStrict refuses what two readers could take for two things.
+// TestS30_ObjectsAreStrict: texts that two readers could read differently are refused.
 func TestS30_ObjectsAreStrict(t *testing.T) {
 	tests := map[string]struct {
 		text string
 		want error // nil, one of the package's own, or errSyntax
 	}{
-		"empty object":                {`{}`, nil},
-		"all kinds of value":          {`{"a":null,"b":true,"c":-1.5e3,"d":"x","e":[1,{}],"f":{"a":1}}`, nil},
-		"white space around":          {" \t\r\n{ \"a\" : 1 } \r\n", nil},
-		"names differ in case":        {`{"a":1,"A":2}`, nil},
-		"same name, other object":     {`{"a":{"a":{"a":1}}}`, nil},
-		"paired surrogates":           {`{"a":"\ud83d\ude00"}`, nil},
-		"depth 64":                    {nested(64), nil},
-		"brackets in a string":        {`{"a":"` + strings.Repeat("[{", 100) + `"}`, nil},
-		"an escaped quote":            {`{"a":"\"` + strings.Repeat("[", 100) + `\\"}`, nil},
-		"repeated name":               {`{"a":1,"a":1}`, errSyntax},
-		"repeated, deep":              {`{"a":[{"b":{"c":1,"d":2,"c":3}}]}`, errSyntax},
-		"repeated by an escape":       {`{"a":1,"\u0061":2}`, errSyntax},
-		"repeated by a slash":         {`{"/":1,"\/":2}`, errSyntax},
-		"repeated by surrogates":      {`{"😀":1,"\ud83d\ude00":2}`, errSyntax},
-		"repeated empty name":         {`{"":1,"":2}`, errSyntax},
-		"repeated after many":         {`{` + manyNames(2000) + `"n1999":0}`, errSyntax},
-		"lone surrogate in a name":    {`{"\ud800":1}`, errSyntax},
-		"lone high surrogate":         {`{"a":"\ud800"}`, errSyntax},
-		"lone low surrogate":          {`{"a":"\udc00"}`, errSyntax},
-		"surrogates in wrong order":   {`{"a":"\ude00\ud83d"}`, errSyntax},
-		"invalid UTF-8":               {"{\"a\":\"\xff\"}", errSyntax},
-		"overlong UTF-8":              {"{\"a\":\"\xc0\xaf\"}", errSyntax},
-		"surrogate in UTF-8":          {"{\"a\":\"\xed\xa0\x80\"}", errSyntax},
-		"byte order mark":             {"\xef\xbb\xbf{}", errSyntax},
-		"UTF-16":                      {"{\x00}\x00", errSyntax},
-		"NUL in a string":             {"{\"a\":\"\x00\"}", errSyntax},
-		"line feed in a string":       {"{\"a\":\"\n\"}", errSyntax},
-		"no-break space before":       {"\u00a0{}", errSyntax},
-		"no-break space within":       {"{\u00a0}", errSyntax},
-		"no-break space behind":       {"{}\u00a0", strictjson.ErrTrailing},
-		"NUL behind":                  {"{}\x00", strictjson.ErrTrailing},
-		"two objects":                 {`{}{}`, strictjson.ErrTrailing},
-		"two objects apart":           {"{}\n{}", strictjson.ErrTrailing},
-		"comma behind":                {`{},`, strictjson.ErrTrailing},
-		"bracket behind":              {`{}}`, strictjson.ErrTrailing},
-		"depth 65":                    {nested(65), strictjson.ErrTooDeep},
-		"a million levels":            {nested(1_000_000), strictjson.ErrTooDeep},
-		"a million open brackets":     {strings.Repeat("[", 1_000_000), strictjson.ErrTooDeep},
-		"array":                       {`[]`, strictjson.ErrNotObject},
-		"null":                        {`null`, strictjson.ErrNotObject},
-		"true":                        {`true`, strictjson.ErrNotObject},
-		"number":                      {`1`, strictjson.ErrNotObject},
-		"string":                      {`"{}"`, strictjson.ErrNotObject},
-		"nothing":                     {``, errSyntax},
-		"white space alone":           {" \n", errSyntax},
-		"cut in a name":               {`{"a`, errSyntax},
-		"cut behind a name":           {`{"a"`, errSyntax},
-		"cut behind a colon":          {`{"a":`, errSyntax},
-		"cut behind a value":          {`{"a":1`, errSyntax},
-		"cut in a value":              {`{"a":tru`, errSyntax},
-		"comment":                     {`{/**/}`, errSyntax},
-		"comma before the end":        {`{"a":1,}`, errSyntax},
-		"single quotes":               {`{'a':1}`, errSyntax},
-		"a name without quotes":       {`{a:1}`, errSyntax},
-		"a number as name":            {`{1:1}`, errSyntax},
-		"NaN":                         {`{"a":NaN}`, errSyntax},
-		"Infinity":                    {`{"a":Infinity}`, errSyntax},
-		"leading zero":                {`{"a":01}`, errSyntax},
-		"plus sign":                   {`{"a":+1}`, errSyntax},
-		"point without a digit":       {`{"a":1.}`, errSyntax},
-		"unknown escape":              {`{"a":"\x41"}`, errSyntax},
-		"True in capitals":            {`{"a":True}`, errSyntax},
-		"a colon too many":            {`{"a"::1}`, errSyntax},
-		"brackets of the wrong kind":  {`{"a":[1}}`, errSyntax},
-		"closing before opening":      {`}{`, errSyntax},
-		"depth hidden behind a break": {`}}}}{"a":[[[]]]}`, errSyntax},
+		"empty object":              {`{}`, nil},
+		"all kinds of value":        {`{"a":null,"b":true,"c":-1.5e3,"d":"x","e":[1,{}],"f":{"a":1}}`, nil},
+		"white space around":        {" \t\r\n{ \"a\" : 1 } \r\n", nil},
+		"names differ in case":      {`{"a":1,"A":2}`, nil},
+		"same name, other object":   {`{"a":{"a":{"a":1}}}`, nil},
+		"paired surrogates":         {`{"a":"\ud83d\ude00"}`, nil},
+		"depth 64":                  {nested(64), nil},
+		"brackets in a string":      {`{"a":"` + strings.Repeat("[{", 100) + `"}`, nil},
+		"an escaped quote":          {`{"a":"\"` + strings.Repeat("[", 100) + `\\"}`, nil},
+		"repeated name":             {`{"a":1,"a":1}`, errSyntax},
+		"repeated, deep":            {`{"a":[{"b":{"c":1,"d":2,"c":3}}]}`, errSyntax},
+		"repeated by an escape":     {`{"a":1,"\u0061":2}`, errSyntax},
+		"repeated by a slash":       {`{"/":1,"\/":2}`, errSyntax},
+		"repeated by surrogates":    {`{"😀":1,"\ud83d\ude00":2}`, errSyntax},
+		"repeated empty name":       {`{"":1,"":2}`, errSyntax},
+		"repeated after many":       {`{` + manyNames(2000) + `"n1999":0}`, errSyntax},
+		"lone surrogate in a name":  {`{"\ud800":1}`, errSyntax},
+		"lone high surrogate":       {`{"a":"\ud800"}`, errSyntax},
+		"lone low surrogate":        {`{"a":"\udc00"}`, errSyntax},
+		"surrogates in wrong order": {`{"a":"\ude00\ud83d"}`, errSyntax},
+		"invalid UTF-8":             {"{\"a\":\"\xff\"}", errSyntax},
+		"overlong UTF-8":            {"{\"a\":\"\xc0\xaf\"}", errSyntax},
+		"surrogate in UTF-8":        {"{\"a\":\"\xed\xa0\x80\"}", errSyntax},
+		"byte order mark":           {"\xef\xbb\xbf{}", errSyntax},
+		"UTF-16":                    {"{\x00}\x00", errSyntax},
+		"NUL in a string":           {"{\"a\":\"\x00\"}", errSyntax},
+		"line feed in a string":     {"{\"a\":\"\n\"}", errSyntax},
+		"leading no-break space":    {"\u00a0{}", errSyntax},
+		"inner no-break space":      {"{\u00a0}", errSyntax},
+		"trailing no-break space":   {"{}\u00a0", strictjson.ErrTrailing},
+		"trailing NUL":              {"{}\x00", strictjson.ErrTrailing},
+		"two objects":               {`{}{}`, strictjson.ErrTrailing},
+		"two objects apart":         {"{}\n{}", strictjson.ErrTrailing},
+		"trailing comma":            {`{},`, strictjson.ErrTrailing},
+		"trailing bracket":          {`{}}`, strictjson.ErrTrailing},
+		"depth 65":                  {nested(65), strictjson.ErrTooDeep},
+		"a million levels":          {nested(1_000_000), strictjson.ErrTooDeep},
+		"a million open brackets":   {strings.Repeat("[", 1_000_000), strictjson.ErrTooDeep},
+		"array":                     {`[]`, strictjson.ErrNotObject},
+		"null":                      {`null`, strictjson.ErrNotObject},
+		"true":                      {`true`, strictjson.ErrNotObject},
+		"number":                    {`1`, strictjson.ErrNotObject},
+		"string":                    {`"{}"`, strictjson.ErrNotObject},
+		"nothing":                   {``, errSyntax},
+		"only white space":          {" \n", errSyntax},
+		"truncated in a name":       {`{"a`, errSyntax},
+		"truncated after a name":    {`{"a"`, errSyntax},
+		"truncated after a colon":   {`{"a":`, errSyntax},
+		"truncated after a value":   {`{"a":1`, errSyntax},
+		"truncated in a value":      {`{"a":tru`, errSyntax},
+		"comment":                   {`{/**/}`, errSyntax},
+		"comma before the end":      {`{"a":1,}`, errSyntax},
+		"single quotes":             {`{'a':1}`, errSyntax},
+		"name without quotes":       {`{a:1}`, errSyntax},
+		"number as name":            {`{1:1}`, errSyntax},
+		"NaN":                       {`{"a":NaN}`, errSyntax},
+		"Infinity":                  {`{"a":Infinity}`, errSyntax},
+		"leading zero":              {`{"a":01}`, errSyntax},
+		"plus sign":                 {`{"a":+1}`, errSyntax},
+		"point without a digit":     {`{"a":1.}`, errSyntax},
+		"unknown escape":            {`{"a":"\x41"}`, errSyntax},
+		"True in capitals":          {`{"a":True}`, errSyntax},
+		"extra colon":               {`{"a"::1}`, errSyntax},
+		"mismatched brackets":       {`{"a":[1}}`, errSyntax},
+		"closing before opening":    {`}{`, errSyntax},
+		"depth after a line break":  {`}}}}{"a":[[[]]]}`, errSyntax},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -121,7 +121,7 @@ func checkError(t *testing.T, err, want error) {
 		t.Errorf("refused: %v", err)
 	case want == errSyntax:
 		if err == nil || errors.Is(err, strictjson.ErrTooDeep) || errors.Is(err, strictjson.ErrNotObject) || errors.Is(err, strictjson.ErrTrailing) {
-			t.Errorf("got %v, want a fault of syntax", err)
+			t.Errorf("got %v, want a syntax error", err)
 		}
 	case !errors.Is(err, want):
 		t.Errorf("got %v, want %v", err, want)
@@ -134,17 +134,17 @@ func TestS30_ArraysAreStrict(t *testing.T) {
 		n    int
 		want error
 	}{
-		"empty":                {`[]`, 0, nil},
-		"mixed":                {` [1, "a", {"b":[]}] `, 3, nil},
-		"depth 3":              {`[[[]]]`, 1, nil},
-		"depth 4":              {`[[[[]]]]`, 0, strictjson.ErrTooDeep},
-		"two":                  {`[][]`, 0, strictjson.ErrTrailing},
-		"object":               {`{}`, 0, errSyntax},
-		"null":                 {`null`, 0, errSyntax},
-		"nothing":              {``, 0, errSyntax},
-		"cut":                  {`[1,`, 0, errSyntax},
-		"comma before the end": {`[1,]`, 0, errSyntax},
-		"repeated name within": {`[{"a":1,"a":2}]`, 0, errSyntax},
+		"empty":                       {`[]`, 0, nil},
+		"mixed":                       {` [1, "a", {"b":[]}] `, 3, nil},
+		"depth 3":                     {`[[[]]]`, 1, nil},
+		"depth 4":                     {`[[[[]]]]`, 0, strictjson.ErrTooDeep},
+		"two":                         {`[][]`, 0, strictjson.ErrTrailing},
+		"object":                      {`{}`, 0, errSyntax},
+		"null":                        {`null`, 0, errSyntax},
+		"nothing":                     {``, 0, errSyntax},
+		"cut":                         {`[1,`, 0, errSyntax},
+		"comma before the end":        {`[1,]`, 0, errSyntax},
+		"repeated name in an element": {`[{"a":1,"a":2}]`, 0, errSyntax},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -157,7 +157,7 @@ func TestS30_ArraysAreStrict(t *testing.T) {
 	}
 }
 
-// TestA84_ErrorsShowNoText: the text around a fault may be part of a secret.
+// TestA84_ErrorsShowNoText: the text around an error may be part of a secret.
 func TestA84_ErrorsShowNoText(t *testing.T) {
 	for _, text := range []string{
 		`{"d":"hunter2hunter2","d":1}`, `{"d":"hunter2hunter2`, `{"hunter2":hunter2}`, `{"d":"hunter2\x"}`,
@@ -174,7 +174,7 @@ func TestS41_NumbersKeepTheirSpelling(t *testing.T) {
 	for _, number := range []string{"12345678901234567890", "1.0", "-0", "1e400", "0.1000000000000000055511151231257827", "1E+2"} {
 		members, err := strictjson.Object([]byte(`{"a":`+number+`}`), 64)
 		if err != nil || string(members[0].Value) != number {
-			t.Errorf("%s became %v (%v)", number, members, err)
+			t.Errorf("%s: got %v (%v)", number, members, err)
 		}
 	}
 }
@@ -201,8 +201,8 @@ func TestString(t *testing.T) {
 	}
 }
 
-// TestValuesStay: the values of early members are still right when later ones
-// have been read, in a text larger than any buffer.
+// TestValuesStay: the values of early members are unchanged when later ones have been
+// read, in a text larger than any buffer.
 func TestValuesStay(t *testing.T) {
 	text := `{"first":"` + strings.Repeat("a", 100_000) + `","second":[` + strings.Repeat("1,", 100_000) + `2],"third":3}`
 	members, err := strictjson.Object([]byte(text), 64)
@@ -216,8 +216,7 @@ func TestValuesStay(t *testing.T) {
 	}
 }
 
-// TestObjectAgreesWithEncodingJSON: what is accepted means the same to the
-// most used reader of all.
+// TestObjectAgreesWithEncodingJSON: accepted text has the same meaning in encoding/json.
 func TestObjectAgreesWithEncodingJSON(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pieces := rapid.SliceOfN(rapid.SampledFrom([]string{
@@ -230,14 +229,14 @@ func TestObjectAgreesWithEncodingJSON(t *testing.T) {
 		}
 		var want map[string]json.RawMessage
 		if err := json.Unmarshal(text, &want); err != nil {
-			t.Fatalf("%s is accepted, but %v", text, err)
+			t.Fatalf("%s is accepted, but encoding/json returns %v", text, err)
 		}
 		if len(want) != len(members) {
-			t.Fatalf("%s: %d members, want %d", text, len(members), len(want))
+			t.Fatalf("%s: got %d members, want %d", text, len(members), len(want))
 		}
 		for _, m := range members {
 			if !bytes.Equal(m.Value, want[m.Name]) {
-				t.Fatalf("%s: %s is %s, want %s", text, m.Name, m.Value, want[m.Name])
+				t.Fatalf("%s: got %s %s, want %s", text, m.Name, m.Value, want[m.Name])
 			}
 		}
 	})

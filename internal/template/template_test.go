@@ -20,7 +20,7 @@ type inner struct {
 	Tags  []string
 }
 
-// data is what templates of the tests work on: maps, lists, structs, nils and numbers.
+// data is the data of the templates in tests: maps, lists, structs, nils and numbers.
 func data() map[string]any {
 	return map[string]any{
 		"Env": map[string]string{"A": "1", "B": "x <&'\">", "E": ""}, "Nil": nil, "Yes": true, "No": false, "N": 3, "U": uint8(7), "F": 2.5,
@@ -46,7 +46,8 @@ func both(text string) (ours, theirs string, oursErr, theirsErr error) {
 	return a.String(), b.String(), oursErr, theirsErr
 }
 
-// TestTemplateIsThatOfGo: each construct makes what text/template makes, or fails as it does.
+// TestTemplateIsThatOfGo: each construct has the same output, or the same failure, as in
+// text/template.
 func TestTemplateIsThatOfGo(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{
@@ -74,19 +75,20 @@ func TestTemplateIsThatOfGo(t *testing.T) {
 	} {
 		ours, theirs, oursErr, theirsErr := both(text)
 		if ours != theirs || (oursErr == nil) != (theirsErr == nil) {
-			t.Errorf("%s\nmakes   %q, %v\ninstead %q, %v", text, ours, oursErr, theirs, theirsErr)
+			t.Errorf("%s\ngot  %q, %v\nwant %q, %v", text, ours, oursErr, theirs, theirsErr)
 		}
 	}
 }
 
-// TestTemplateIsThatOfGoForAny: any template of these parts makes what text/template makes.
+// TestTemplateIsThatOfGoForAny: any template of these parts has the same output as in
+// text/template.
 func TestTemplateIsThatOfGoForAny(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := body(t, 3)
 		ours, theirs, oursErr, theirsErr := both(text)
 		if ours != theirs || (oursErr == nil) != (theirsErr == nil) {
-			t.Fatalf("%s\nmakes   %q, %v\ninstead %q, %v", text, ours, oursErr, theirs, theirsErr)
+			t.Fatalf("%s\ngot  %q, %v\nwant %q, %v", text, ours, oursErr, theirs, theirsErr)
 		}
 	})
 }

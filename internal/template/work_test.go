@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestWork: an execution ends where it has cost its work, wherever that went, and what
-// holds itself ends it.
+// TestWork: an execution ends when it has used up its work, wherever that was spent, and
+// data that contains itself ends it.
 func TestWork(t *testing.T) {
 	t.Parallel()
 	loop := map[string]any{}

@@ -18,7 +18,7 @@ func TestAPITable(t *testing.T) {
 func checkAPIs(t *testing.T, r Release) {
 	list := r.APIs()
 	if len(list) < 150 {
-		t.Errorf("%d APIs; the frontend of %s has more", len(list), r.Version)
+		t.Errorf("only %d APIs; the frontend of %s has more", len(list), r.Version)
 	}
 	seen := map[string]bool{}
 	for _, a := range list {
@@ -29,11 +29,11 @@ func checkAPIs(t *testing.T, r Release) {
 		switch a.Access {
 		case AccessRead, AccessWrite, AccessAdmin:
 			if a.Role() == "" || (a.Scope != ScopeNamespace && a.Scope != ScopeCluster) {
-				t.Errorf("%s: scope %q, role %q", a.Name, a.Scope, a.Role())
+				t.Errorf("%s: got scope %q, role %q", a.Name, a.Scope, a.Role())
 			}
 		case AccessOpen, AccessNever, AccessUnchecked:
 			if a.Role() != "" {
-				t.Errorf("%s: wants role %q", a.Name, a.Role())
+				t.Errorf("%s: got role %q", a.Name, a.Role())
 			}
 		default:
 			t.Errorf("%s: access %q", a.Name, a.Access)
@@ -60,7 +60,7 @@ func TestFindAPI(t *testing.T) {
 	} {
 		got, _, err := Newest().FindAPI(name)
 		if err != nil || got != want {
-			t.Errorf("FindAPI(%q) = %+v, %v; want %+v", name, got, err, want)
+			t.Errorf("FindAPI(%q) = %+v, %v, want %+v", name, got, err, want)
 		}
 	}
 	if _, homonyms, _ := Newest().FindAPI("DeleteWorkflowExecution"); !slices.Equal(homonyms, []string{"/temporal.server.api.adminservice.v1.AdminService/DeleteWorkflowExecution"}) {
@@ -83,7 +83,7 @@ func TestFindAPIUnknown(t *testing.T) {
 		_, _, err := Newest().FindAPI(name)
 		var f *fault.Error
 		if !errors.As(err, &f) || f.Code != fault.UsageError || !strings.Contains(f.Hint, hint) || len(f.Error()) > 200 {
-			t.Errorf("FindAPI(%.30q): %v, hint %q; want one with %q", name, err, f.Hint, hint)
+			t.Errorf("FindAPI(%.30q): got %v, hint %q, want one with %q", name, err, f.Hint, hint)
 		}
 	}
 }

@@ -52,7 +52,7 @@ func certificate(k crypto.Signer) string {
 	return base64.StdEncoding.EncodeToString(testkit.Must(x509.CreateCertificate(rand.Reader, template, template, k.Public(), k)))
 }
 
-// TestTemporal5Sets: which keys a server takes from a set, tested with a valid ES256
+// TestTemporal5Sets checks which keys a server accepts from a set, with a valid ES256
 // token for k-es (temporal.md section 5).
 func TestTemporal5Sets(t *testing.T) {
 	p384 := testkit.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
@@ -69,39 +69,39 @@ func TestTemporal5Sets(t *testing.T) {
 		want fault.Code // "" means allowed
 		note string
 	}{
-		"good":                      {body: text},
-		"alg, use, ops are ignored": {body: jwks(ecJWK(ecKey(), map[string]any{"alg": "ES384", "use": "enc", "key_ops": []string{"x"}, "more": 1}))},
-		"text after it":             {body: text + "garbage"},
-		"KEYS":                      {body: strings.Replace(text, `"keys"`, `"KEYS"`, 1)},
-		"keys twice, last counts":   {body: strings.Replace(text, `"keys":`, `"keys":[],"keys":`, 1)},
-		"an Ed25519 key beside":     {body: jwks(ed, good), note: "keys[0] is skipped: an Ed25519 key"},
-		"a secret beside":           {body: jwks(map[string]any{"kty": "oct", "k": "AA"}, good), note: "a shared secret"},
-		"private":                   {body: jwks(ecJWK(ecKey(), map[string]any{"d": private})), want: fault.KeyNotFound, note: "a private key"},
-		"certificate":               {body: jwks(ecJWK(ecKey(), map[string]any{"x5c": []string{certificate(ecKey())}}))},
-		"other's certificate":       {body: jwks(ecJWK(ecKey(), map[string]any{"x5c": []string{certificate(ecKey2())}})), want: fault.KeyNotFound, note: "another key"},
-		"bad certificate":           {body: jwks(ecJWK(ecKey(), map[string]any{"x5c": []string{"AAAA"}})), want: fault.KeyNotFound, note: "no X.509"},
-		"wrong thumbprint":          {body: jwks(ecJWK(ecKey(), map[string]any{"x5t": "AAAA"})), want: fault.KeyNotFound, note: "x5t"},
-		"no kid":                    {body: jwks(ecJWK(ecKey(), map[string]any{"kid": nil})), want: fault.KeyNotFound, note: "no kid"},
-		"kid twice, last counts":    {body: jwks(ecJWK(ecKey2(), nil), good)},
-		"kid twice, first does not": {body: jwks(good, ecJWK(ecKey2(), nil)), want: fault.SignatureInvalid},
-		"RSA under the same kid":    {body: jwks(good, rsaJWK(rsaKey(), map[string]any{"kid": "k-es"}))},
-		"P-384 under the kid":       {body: jwks(ecJWK(p384, nil)), want: fault.SignatureInvalid},
-		"another kid":               {body: jwks(ecJWK(ecKey(), map[string]any{"kid": "x"})), want: fault.KeyNotFound},
-		"no set":                    {body: "{}", want: fault.KeyNotFound, note: "drops all keys"},
-		"a single JWK":              {body: string(testkit.Must(json.Marshal(good))), want: fault.KeyNotFound, note: "drops all keys"},
-		"an error in JSON":          {body: `{"error":"not found"}`, want: fault.KeyNotFound, note: "drops all keys"},
-		"HTML":                      {body: "<html>", want: fault.KeyNotFound, note: "keeps the keys it had"},
-		"nothing":                   {body: "", want: fault.KeyNotFound, note: "keeps the keys it had"},
-		"an array":                  {body: "[" + text + "]", want: fault.KeyNotFound, note: "keeps the keys it had"},
-		"unknown type":              {body: jwks(good, map[string]any{"kty": "X"}), want: fault.KeyNotFound, note: `keys[1]: key type "X"`},
-		"secp256k1":                 {body: jwks(good, ecJWK(ecKey(), map[string]any{"crv": "secp256k1"})), want: fault.KeyNotFound, note: "curve"},
-		"X25519":                    {body: jwks(good, changed(maps.Clone(ed), map[string]any{"crv": "X25519"})), want: fault.KeyNotFound, note: "not Ed25519"},
-		"wrong length":              {body: jwks(good, ecJWK(ecKey(), map[string]any{"x": "AAAA"})), want: fault.KeyNotFound, note: "x has 3 bytes"},
-		"not on the curve":          {body: jwks(good, ecJWK(ecKey(), map[string]any{"x": good["y"]})), want: fault.KeyNotFound, note: "not on P-256"},
-		"member of another type":    {body: jwks(good, map[string]any{"kty": 5}), want: fault.KeyNotFound, note: "kty has"},
-		"bad base64":                {body: jwks(good, ecJWK(ecKey(), map[string]any{"y": "!"})), want: fault.KeyNotFound, note: "y has"},
-		"a name twice":              {body: strings.Replace(text, `"kty":`, `"kty":"EC","kty":`, 1), want: fault.KeyNotFound, note: "duplicate name"},
-		"null for a key":            {body: jwks(good, nil), want: fault.KeyNotFound, note: "key type"},
+		"good":                              {body: text},
+		"alg, use, ops are ignored":         {body: jwks(ecJWK(ecKey(), map[string]any{"alg": "ES384", "use": "enc", "key_ops": []string{"x"}, "more": 1}))},
+		"trailing text":                     {body: text + "garbage"},
+		"KEYS":                              {body: strings.Replace(text, `"keys"`, `"KEYS"`, 1)},
+		"duplicate keys, last one used":     {body: strings.Replace(text, `"keys":`, `"keys":[],"keys":`, 1)},
+		"next to an Ed25519 key":            {body: jwks(ed, good), note: "keys[0] is skipped: an Ed25519 key"},
+		"next to a secret":                  {body: jwks(map[string]any{"kty": "oct", "k": "AA"}, good), note: "a shared secret"},
+		"private":                           {body: jwks(ecJWK(ecKey(), map[string]any{"d": private})), want: fault.KeyNotFound, note: "a private key"},
+		"certificate":                       {body: jwks(ecJWK(ecKey(), map[string]any{"x5c": []string{certificate(ecKey())}}))},
+		"certificate of another key":        {body: jwks(ecJWK(ecKey(), map[string]any{"x5c": []string{certificate(ecKey2())}})), want: fault.KeyNotFound, note: "another key"},
+		"bad certificate":                   {body: jwks(ecJWK(ecKey(), map[string]any{"x5c": []string{"AAAA"}})), want: fault.KeyNotFound, note: "no X.509"},
+		"wrong thumbprint":                  {body: jwks(ecJWK(ecKey(), map[string]any{"x5t": "AAAA"})), want: fault.KeyNotFound, note: "x5t"},
+		"no kid":                            {body: jwks(ecJWK(ecKey(), map[string]any{"kid": nil})), want: fault.KeyNotFound, note: "no kid"},
+		"duplicate kid, last one used":      {body: jwks(ecJWK(ecKey2(), nil), good)},
+		"duplicate kid, first one not used": {body: jwks(good, ecJWK(ecKey2(), nil)), want: fault.SignatureInvalid},
+		"RSA with the same kid":             {body: jwks(good, rsaJWK(rsaKey(), map[string]any{"kid": "k-es"}))},
+		"P-384 with the same kid":           {body: jwks(ecJWK(p384, nil)), want: fault.SignatureInvalid},
+		"other kid":                         {body: jwks(ecJWK(ecKey(), map[string]any{"kid": "x"})), want: fault.KeyNotFound},
+		"not a set":                         {body: "{}", want: fault.KeyNotFound, note: "drops all keys"},
+		"single JWK":                        {body: string(testkit.Must(json.Marshal(good))), want: fault.KeyNotFound, note: "drops all keys"},
+		"JSON error response":               {body: `{"error":"not found"}`, want: fault.KeyNotFound, note: "drops all keys"},
+		"HTML":                              {body: "<html>", want: fault.KeyNotFound, note: "keeps the keys it had"},
+		"nothing":                           {body: "", want: fault.KeyNotFound, note: "keeps the keys it had"},
+		"array":                             {body: "[" + text + "]", want: fault.KeyNotFound, note: "keeps the keys it had"},
+		"unknown type":                      {body: jwks(good, map[string]any{"kty": "X"}), want: fault.KeyNotFound, note: `keys[1]: key type "X"`},
+		"secp256k1":                         {body: jwks(good, ecJWK(ecKey(), map[string]any{"crv": "secp256k1"})), want: fault.KeyNotFound, note: "curve"},
+		"X25519":                            {body: jwks(good, changed(maps.Clone(ed), map[string]any{"crv": "X25519"})), want: fault.KeyNotFound, note: "not Ed25519"},
+		"wrong length":                      {body: jwks(good, ecJWK(ecKey(), map[string]any{"x": "AAAA"})), want: fault.KeyNotFound, note: "x has 3 bytes"},
+		"not on the curve":                  {body: jwks(good, ecJWK(ecKey(), map[string]any{"x": good["y"]})), want: fault.KeyNotFound, note: "not on P-256"},
+		"member of another type":            {body: jwks(good, map[string]any{"kty": 5}), want: fault.KeyNotFound, note: "kty has"},
+		"bad base64":                        {body: jwks(good, ecJWK(ecKey(), map[string]any{"y": "!"})), want: fault.KeyNotFound, note: "y has"},
+		"duplicate name":                    {body: strings.Replace(text, `"kty":`, `"kty":"EC","kty":`, 1), want: fault.KeyNotFound, note: "duplicate name"},
+		"null as a key":                     {body: jwks(good, nil), want: fault.KeyNotFound, note: "key type"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := explain(t, Header(es256(nil)), func(r *Request) { r.Keys = ReadKeySet(Document{Source: "set", Body: []byte(row.body)}) })
@@ -110,7 +110,7 @@ func TestTemporal5Sets(t *testing.T) {
 				got = v.Faults[0].Code
 			}
 			if got != row.want || (row.note != "" && !noted(v, row.note)) {
-				t.Errorf("fault %q, want %q; notes %q", got, row.want, v.Notes)
+				t.Errorf("got fault %q, want %q; notes %q", got, row.want, v.Notes)
 			}
 		})
 	}
@@ -153,14 +153,14 @@ func TestTemporal5Sources(t *testing.T) {
 	b := Document{Source: "b", Body: []byte(jwks(rsaJWK(rsaKey(), nil)))}
 	broken := Document{Source: "broken", Body: []byte("x")}
 	if got := ReadKeySet(a, b).describe(); got != `"k-es" (ES256), "k-rs" (RS256)` {
-		t.Errorf("holds %s", got)
+		t.Errorf("got keys %s", got)
 	}
 	p384 := testkit.Must(ecdsa.GenerateKey(elliptic.P384(), rand.Reader))
 	if got := ReadKeySet(Document{Source: "c", Body: []byte(jwks(ecJWK(p384, nil)))}).describe(); got != "no usable key" {
-		t.Errorf("holds %s, want %s", got, "no usable key")
+		t.Errorf("got keys %s, want %s", got, "no usable key")
 	}
 	if got := ReadKeySet(a, broken, b).describe(); got != "no usable key" {
-		t.Errorf("holds %s, want %s", got, "no usable key")
+		t.Errorf("got keys %s, want %s", got, "no usable key")
 	}
 }
 

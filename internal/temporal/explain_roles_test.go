@@ -34,13 +34,13 @@ func TestTemporal4Roles(t *testing.T) {
 				v := explain(t, Header(es256(map[string]any{"permissions": permissions})), func(r *Request) { r.API = api.name })
 				counts := scope == "temporal-system" || (scope == "default" && api.scope == ScopeNamespace)
 				if want := counts && rank[role] >= rank[api.demand]; v.Allowed != want {
-					t.Errorf("%s with %s:%s: allowed is %v, want %v", api.name, scope, role, v.Allowed, want)
+					t.Errorf("%s with %s:%s: got allowed %v, want %v", api.name, scope, role, v.Allowed, want)
 				}
 				if got := strings.Join(v.HeldRoles, ","); counts && role != "none" && got != scope+":"+role {
 					t.Errorf("%s with %s:%s: held %q", api.name, scope, role, got)
 				}
 				if string(v.RequiredRole) != api.demand || v.Scope != api.scope {
-					t.Errorf("%s: required %s %s, want %s, %s", api.name, v.Scope, v.RequiredRole, api.scope, api.demand)
+					t.Errorf("%s: got required %s %s, want %s, %s", api.name, v.Scope, v.RequiredRole, api.scope, api.demand)
 				}
 			}
 		}
@@ -52,10 +52,10 @@ func TestTemporal4Roles(t *testing.T) {
 func TestTemporal4RolesAddUp(t *testing.T) {
 	v := explain(t, Header(es256(map[string]any{"permissions": []string{"default:worker", "temporal-system:read", "default:read", "default:worker"}})), nil)
 	if v.Allowed {
-		t.Error("worker and read are not write")
+		t.Error("worker and read do not add up to write")
 	}
 	if want := []string{"temporal-system:read", "default:worker", "default:read"}; !slices.Equal(v.HeldRoles, want) {
-		t.Errorf("held %q, want %q", v.HeldRoles, want)
+		t.Errorf("got roles %q, want %q", v.HeldRoles, want)
 	}
 }
 
@@ -72,10 +72,10 @@ func TestTemporal4Permissions(t *testing.T) {
 		"no claim":              {want: []string{"role_missing"}, reason: `no claim "permissions"`},
 		"empty":                 {permissions: []any{}, want: []string{"role_missing"}, reason: "has none"},
 		"no colon":              {permissions: []any{"default"}, want: []string{"role_missing", "permission_ineffective: ignoring permission in unexpected format: default"}, reason: "no colon"},
-		"no string":             {permissions: []any{nil}, want: []string{"role_missing", "permission_ineffective: ignoring permission that is not a string: <nil>"}},
+		"not a string":          {permissions: []any{nil}, want: []string{"role_missing", "permission_ineffective: ignoring permission that is not a string: <nil>"}},
 		"upper case role":       {permissions: []any{"default:WRITE"}},
 		"unknown role":          {permissions: []any{"default:owner"}, want: ineffective, reason: `the role "owner"`},
-		"a space before role":   {permissions: []any{"default: write"}, want: ineffective, reason: `the role " write"`},
+		"space before role":     {permissions: []any{"default: write"}, want: ineffective, reason: `the role " write"`},
 		"upper case namespace":  {permissions: []any{"Default:write"}, want: ineffective, reason: "case and spaces matter"},
 		"wildcard":              {permissions: []any{"*:write"}, want: ineffective, reason: "no wildcards"},
 		"system":                {permissions: []any{"system:admin"}, want: ineffective, reason: "is temporal-system"},
@@ -99,10 +99,10 @@ func TestTemporal4Permissions(t *testing.T) {
 				t.Errorf("%+v", v)
 			}
 			if got := found(v); !slices.Equal(got, row.want) {
-				t.Errorf("faults %q, want %q", got, row.want)
+				t.Errorf("got faults %q, want %q", got, row.want)
 			}
 			if row.reason != "" && !strings.Contains(fmt.Sprint(v.Faults, v.Notes), row.reason) {
-				t.Errorf("nothing on %q in %v %v", row.reason, v.Faults, v.Notes)
+				t.Errorf("want %q in %v %v", row.reason, v.Faults, v.Notes)
 			}
 		})
 	}
@@ -118,12 +118,12 @@ func TestExplainLeavesTaskTokensUndecided(t *testing.T) {
 		allowed     bool
 		undecided   string
 	}{
-		"the task's namespace decides":    {permissions: []any{"default:write", "b:admin", "c:read"}, undecided: `allowed for "b", "default"`},
-		"a role of the cluster suffices":  {permissions: []any{"temporal-system:write", "default:write"}, allowed: true},
-		"no namespace would do":           {permissions: []any{"default:read"}},
-		"the namespace is given":          {permissions: []any{"default:write"}, namespace: "default", allowed: true},
-		"another namespace is given":      {permissions: []any{"default:write"}, namespace: "b"},
-		"the token is refused in any one": {permissions: []any{"default:write"}, change: map[string]any{"exp": 1}},
+		"namespace of the task decides":  {permissions: []any{"default:write", "b:admin", "c:read"}, undecided: `allowed for "b", "default"`},
+		"cluster role suffices":          {permissions: []any{"temporal-system:write", "default:write"}, allowed: true},
+		"no namespace suffices":          {permissions: []any{"default:read"}},
+		"given namespace":                {permissions: []any{"default:write"}, namespace: "default", allowed: true},
+		"other given namespace":          {permissions: []any{"default:write"}, namespace: "b"},
+		"token refused in any namespace": {permissions: []any{"default:write"}, change: map[string]any{"exp": 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			changes := map[string]any{"permissions": row.permissions}
@@ -154,6 +154,6 @@ func TestExplainFollowsNoDotsInTheClaimName(t *testing.T) {
 func TestExplainManyPermissions(t *testing.T) {
 	v := explain(t, Header(es256(map[string]any{"permissions": slices.Repeat([]string{"x"}, 1000)})), nil)
 	if len(v.Faults) != maxUseless+2 || v.Faults[0].Code != fault.RoleMissing {
-		t.Errorf("%d faults, want %d", len(v.Faults), maxUseless+2)
+		t.Errorf("got %d faults, want %d", len(v.Faults), maxUseless+2)
 	}
 }

@@ -110,10 +110,10 @@ func explain(t *testing.T, authorization string, change func(*Request)) Verdict 
 func checkVerdict(t *testing.T, v Verdict) {
 	t.Helper()
 	if (v.Allowed || v.Undecided != "") != (len(v.Faults) == 0) {
-		t.Errorf("allowed is %v with the faults %v", v.Allowed, v.Faults)
+		t.Errorf("got allowed %v with the faults %v", v.Allowed, v.Faults)
 	}
 	if v.Allowed && v.Fix != "" {
-		t.Errorf("allowed, but there is a fix: %s", v.Fix)
+		t.Errorf("got a fix although allowed: %s", v.Fix)
 	}
 	for _, f := range v.Faults {
 		if fault.Lookup(f.Code).Class != fault.Refused || f.Reason == "" {
@@ -157,16 +157,16 @@ func TestTemporal4Audience(t *testing.T) {
 		"array with it":     {aud: []any{"x", "temporal"}, audience: "temporal"},
 		"array without":     {aud: []any{"x"}, audience: "temporal", want: []string{mismatch}},
 		"array with others": {aud: []any{"temporal", 5}, audience: "temporal", want: []string{mismatch}},
-		"blank is none":     {aud: "x", audience: " "},
+		"blank means none":  {aud: "x", audience: " "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := explain(t, Header(es256(map[string]any{"aud": row.aud})), func(r *Request) { r.Audience = row.audience })
 			if got := found(v); !slices.Equal(got, row.want) {
-				t.Errorf("faults %q, want %q", got, row.want)
+				t.Errorf("got faults %q, want %q", got, row.want)
 			}
 		})
 	}
-	t.Run("a stream's denial is logged", func(t *testing.T) {
+	t.Run("denial of a stream is logged", func(t *testing.T) {
 		v := explain(t, Header(es256(nil)), func(r *Request) { r.API = "StreamWorkflowReplicationMessages" })
 		if got := found(v); !slices.Equal(got, []string{"role_missing: Request unauthorized."}) {
 			t.Errorf("faults %q", got)
@@ -220,7 +220,7 @@ func TestTemporal4OpenAPIs(t *testing.T) {
 			t.Run(api+"/"+name, func(t *testing.T) {
 				v := explain(t, row.authorization, func(r *Request) { r.API, r.Namespace = api, "" })
 				if got := found(v); !slices.Equal(got, row.want) {
-					t.Errorf("faults %q, want %q", got, row.want)
+					t.Errorf("got faults %q, want %q", got, row.want)
 				}
 			})
 		}

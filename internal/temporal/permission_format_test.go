@@ -9,7 +9,7 @@ import (
 
 const roleFirst = `^(?P<role>\w+):(?P<namespace>\w+)$`
 
-// TestExplainReadsPermissionsByPattern: how permissionsRegex changes the parsing of
+// TestExplainReadsPermissionsByPattern checks how permissionsRegex changes the parsing of
 // permissions (temporal.md section 6).
 func TestExplainReadsPermissionsByPattern(t *testing.T) {
 	for name, row := range map[string]struct {
@@ -21,13 +21,13 @@ func TestExplainReadsPermissionsByPattern(t *testing.T) {
 		"role first":                  {roleFirst, "write:default", true, ""},
 		"role first, namespace first": {roleFirst, "default:write", false, ""},
 		"no match":                    {roleFirst, "default/write", false, "permissionsRegex"},
-		"the cluster":                 {`(?P<role>\w+)@(?P<namespace>.*)`, "admin@temporal-system", true, ""},
+		"cluster":                     {`(?P<role>\w+)@(?P<namespace>.*)`, "admin@temporal-system", true, ""},
 		"anywhere in the text":        {`(?P<namespace>\w+)/(?P<role>\w+)`, "x-default/WRITE", true, ""},
 		"no groups falls back":        {`^(\w+):(\w+)$`, "default:write", true, ""},
 		"one group falls back":        {`^(?P<role>\w+):(\w+)$`, "default:write", true, ""},
 		"not a pattern falls back":    {`(`, "default:write", true, ""},
-		"the last of a name counts":   {`(?P<role>\w+)-(?P<role>\w+):(?P<namespace>\w+)`, "read-write:default", true, ""},
-		"the .NET form of groups":     {`(?<role>\w+)!(?<namespace>\w+)`, "write!default", true, ""},
+		"last group of a name":        {`(?P<role>\w+)-(?P<role>\w+):(?P<namespace>\w+)`, "read-write:default", true, ""},
+		".NET syntax of groups":       {`(?<role>\w+)!(?<namespace>\w+)`, "write!default", true, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := ReadPermissionFormat(row.pattern)
@@ -36,7 +36,7 @@ func TestExplainReadsPermissionsByPattern(t *testing.T) {
 				t.Errorf("%+v", v)
 			}
 			if row.reason != "" && !strings.Contains(v.Faults[len(v.Faults)-1].Reason, row.reason) {
-				t.Errorf("nothing on %q in %+v", row.reason, v.Faults)
+				t.Errorf("want %q in %+v", row.reason, v.Faults)
 			}
 			if strings.Contains(name, "falls back") != (f.Problem != "") {
 				t.Errorf("problem %q", f.Problem)
@@ -68,7 +68,7 @@ func TestPermissionFormatWritesWhatItReads(t *testing.T) {
 		}
 		scope, role, found := f.split(text)
 		if pattern != "" && (!found || scope != p.Scope || Role(strings.ToLower(role)) != p.Role) {
-			t.Fatalf("%q reads %q as %q, %q", pattern, text, scope, role)
+			t.Fatalf("%q: parsing %q: got %q, %q", pattern, text, scope, role)
 		}
 	})
 }

@@ -40,14 +40,14 @@ func TestExplainReadsOneHeader(t *testing.T) {
 		text, server string
 		allowed      bool
 	}{
-		"the server's default":          {"Authorization: " + good, "", true},
-		"the variable":                  {"TEMPORAL_CLI_AUTH=" + good, "authorization", true},
-		"another one":                   {"X-Auth: " + good, "", false},
-		"the variable's, not it":        {"TEMPORAL_CLI_AUTH=" + good, "x-auth", false},
-		"the server's own":              {"X-Auth: " + good, "X-AUTH", true},
-		"its variable":                  {"TEMPORAL_GRPC_META_X_AUTH=" + good, "x-auth", true},
-		"the extra header":              {"authorization-extras=" + good, "", false},
-		"a value whose name is unknown": {good, "x-auth", true},
+		"default header":                      {"Authorization: " + good, "", true},
+		"default variable":                    {"TEMPORAL_CLI_AUTH=" + good, "authorization", true},
+		"other header":                        {"X-Auth: " + good, "", false},
+		"variable's header, not the variable": {"TEMPORAL_CLI_AUTH=" + good, "x-auth", false},
+		"configured header":                   {"X-Auth: " + good, "X-AUTH", true},
+		"variable of the configured header":   {"TEMPORAL_GRPC_META_X_AUTH=" + good, "x-auth", true},
+		"extra header":                        {"authorization-extras=" + good, "", false},
+		"value without a name":                {good, "x-auth", true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			sent := SentBy(row.text)

@@ -57,13 +57,13 @@ func TestExplainAllProposesOneToken(t *testing.T) {
 				}
 			}
 			if allowed != row.allowed || r.Fix != row.fix || r.Allowed != (allowed == len(task.APIs)) {
-				t.Errorf("%d allowed, fix %q; want %d, %q", allowed, r.Fix, row.allowed, row.fix)
+				t.Errorf("got %d allowed, fix %q, want %d, %q", allowed, r.Fix, row.allowed, row.fix)
 			}
 		})
 	}
 	mixed := testkit.Must(ExplainAll(Request{Namespace: "default", Now: now}, []string{"ListNamespaces", "StartWorkflowExecution"}))
 	if want := "jwtctl token --namespace default --role write --permission temporal-system:read"; mixed.Fix != want {
-		t.Errorf("fix %q, want %q", mixed.Fix, want)
+		t.Errorf("got fix %q, want %q", mixed.Fix, want)
 	}
 }
 

@@ -21,21 +21,21 @@ func TestParseRelease(t *testing.T) {
 		var f *fault.Error
 		switch {
 		case want == "" && (!errors.As(err, &f) || f.Code != fault.UsageError || !strings.Contains(f.Hint, "1.32.2")):
-			t.Errorf("%q: %+v, %v; want a usage error that lists the releases", text, r, err)
+			t.Errorf("%q: got %+v, %v, want a usage error that lists the releases", text, r, err)
 		case want != "" && (err != nil || r.Version != want || len(r.APIs()) < 150):
-			t.Errorf("%q: %+v, %v; want %s", text, r, err, want)
+			t.Errorf("%q: got %+v, %v, want %s", text, r, err, want)
 		}
 	}
 }
 
 func TestReleasesAreInOrder(t *testing.T) {
 	if !slices.IsSortedFunc(Releases(), func(a, b Release) int { return compareReleases(a.Version, b.Version) }) {
-		t.Error("releases out of order")
+		t.Error("releases are not sorted")
 	}
 }
 
-// TestAPIsDifferBetweenReleases: what was added after 1.30.8, and what patch releases
-// changed (temporal.md section 6).
+// TestAPIsDifferBetweenReleases checks what was added after 1.30.8, and what patch
+// releases changed (temporal.md section 6).
 func TestAPIsDifferBetweenReleases(t *testing.T) {
 	access := func(version, name string) Access {
 		r := testkit.Must(ParseRelease(version))

@@ -26,7 +26,7 @@ func attempt(t testing.TB, tool string, args ...string) (string, error) {
 	t.Helper()
 	path, err := exec.LookPath(tool)
 	if err != nil {
-		t.Fatalf("%s is needed to compare with: apt-get install jose openssl", tool)
+		t.Fatalf("%s is not installed: apt-get install jose openssl", tool)
 	}
 	out, err := exec.Command(path, args...).Output()
 	return string(out), err
@@ -90,10 +90,10 @@ func TestS25_JoseVerifiesOurs(t *testing.T) {
 		jwk := testkit.File(t, filepath.Join(t.TempDir(), "jwk"), string(testkit.Must(half.JWK())))
 		compact, claims := mint(key)
 		if got := run(t, "jose", "jws", "ver", "-i", testkit.File(t, filepath.Join(t.TempDir(), "jws"), compact), "-k", jwk, "-O", "-"); got != string(claims) {
-			t.Errorf("%s: jose reads %s, not %s", alg, got, claims)
+			t.Errorf("%s: jose: got %s, want %s", alg, got, claims)
 		}
 		if _, err := attempt(t, "jose", "jws", "ver", "-i", testkit.File(t, filepath.Join(t.TempDir(), "jws"), other(compact)), "-k", jwk); err == nil {
-			t.Errorf("%s: jose verifies anything", alg)
+			t.Errorf("%s: jose verifies a changed token", alg)
 		}
 	}
 }
@@ -152,7 +152,7 @@ func TestS25_OpenSSLVerifiesOurs(t *testing.T) {
 				args = []string{"pkeyutl", "-verify", "-pubin", "-inkey", public, "-rawin", "-sigfile", sigFile, "-in"}
 			}
 			if out, err := attempt(t, "openssl", append(args, testkit.File(t, filepath.Join(t.TempDir(), "data"), data))...); (err == nil) != good {
-				t.Errorf("%s, good %v: openssl says %s (%v)", alg, good, out, err)
+				t.Errorf("%s, valid %v: openssl printed %s (%v)", alg, good, out, err)
 			}
 		}
 	}

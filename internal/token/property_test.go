@@ -89,7 +89,7 @@ func TestS43_ClaimsAreThoseRequested(t *testing.T) {
 		}
 		parsed, err := jws.Parse(compact, jws.Limits{})
 		if err != nil || string(parsed.PayloadJSON()) != string(claims) {
-			t.Fatalf("%s became %v (%v)", claims, parsed, err)
+			t.Fatalf("%s: got %v (%v)", claims, parsed, err)
 		}
 	})
 }
@@ -103,12 +103,12 @@ func wantMembers(t *rapid.T, claims []byte, names, values []string) {
 	for i, m := range members {
 		var got, want any
 		if json.Unmarshal(m.Value, &got) != nil || json.Unmarshal([]byte(values[i]), &want) != nil {
-			t.Fatalf("%s is no JSON", m.Value)
+			t.Fatalf("%s is not JSON", m.Value)
 		}
 		gotText, _ := json.Marshal(got)
 		wantText, _ := json.Marshal(want)
 		if m.Name != names[i] || string(gotText) != string(wantText) {
-			t.Fatalf("%q is %s, want %q %s", m.Name, m.Value, names[i], values[i])
+			t.Fatalf("got %q %s, want %q %s", m.Name, m.Value, names[i], values[i])
 		}
 	}
 }

@@ -47,11 +47,11 @@ func TestWebRefusesBadBearerTokens(t *testing.T) {
 		}
 	}
 	if calls, _ := r.seen(); calls != 0 {
-		t.Errorf("the upstream was called %d times, want 0", calls)
+		t.Errorf("%d calls reached the upstream, want 0", calls)
 	}
 	for _, path := range []string{"/t.S/Who", "/v1/who"} {
 		if a := r.do(http.MethodPost, path, `{"name":"x"}`, asJSON, r.bearer(goodClaims)); a.status != 200 || !strings.Contains(a.body, `"x"`) {
-			t.Errorf("%s: status %d: %s", path, a.status, a.body)
+			t.Errorf("%s: got status %d: %s", path, a.status, a.body)
 		}
 	}
 	if _, trailers := r.grpcWeb("/t.S/WhoServer", nil, r.bearer(goodClaims)); trailers["grpc-status"] != "0" {
@@ -70,7 +70,7 @@ func TestWebKnowsOneSpellingOfAMethod(t *testing.T) {
 		for _, kind := range []string{"application/json", "application/proto", "application/connect+json", "application/grpc-web+proto"} {
 			a := r.do(http.MethodPost, path, "{}", "Content-Type: "+kind)
 			if a.status != http.StatusNotFound && a.status != http.StatusUnsupportedMediaType {
-				t.Errorf("%s as %s: status %d: %s", path, kind, a.status, a.body)
+				t.Errorf("%s as %s: got status %d: %s", path, kind, a.status, a.body)
 			}
 		}
 	}
@@ -83,7 +83,7 @@ func TestWebKnowsOneSpellingOfAMethod(t *testing.T) {
 		t.Errorf("GET of a method with side effects: status %d", a.status)
 	}
 	if calls, _ := r.seen(); calls != 0 {
-		t.Errorf("the upstream was called %d times, want 0", calls)
+		t.Errorf("%d calls reached the upstream, want 0", calls)
 	}
 }
 
@@ -222,7 +222,7 @@ func TestParseOrigin(t *testing.T) {
 		"https://u@app.example.com": "", "https://app.example.com?x": "", "file:///x": "", "null": "", "https://": "", "https://app.example.com#x": "",
 	} {
 		if got, err := web.ParseOrigin(text); got != want || (err == nil) != (want != "") {
-			t.Errorf("%q: %q, %v; want %q", text, got, err, want)
+			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)
 		}
 	}
 }

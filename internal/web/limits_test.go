@@ -40,7 +40,7 @@ func TestWebHoldsToMessageLimit(t *testing.T) {
 		t.Errorf("gRPC-Web: %v", trailers)
 	}
 	if now, _ := r.seen(); now != calls {
-		t.Errorf("the upstream got %d of them", now-calls)
+		t.Errorf("%d of them reached the upstream", now-calls)
 	}
 }
 
@@ -60,12 +60,12 @@ func TestWebHoldsToMetadataLimit(t *testing.T) {
 		}
 	}
 	if now, _ := r.seen(); now != calls {
-		t.Errorf("the upstream got %d of them", now-calls)
+		t.Errorf("%d of them reached the upstream", now-calls)
 	}
 }
 
-// TestWebHoldsToStreamLimit: clients learn how many concurrent calls a connection may
-// have, --max-streams, and more are refused. S66.
+// TestWebHoldsToStreamLimit: clients learn the limit of concurrent calls on a connection,
+// --max-streams, and more are refused. S66.
 func TestWebHoldsToStreamLimit(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -97,7 +97,7 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 	for !refused || reported == 0 {
 		f, err := framer.ReadFrame()
 		if err != nil {
-			t.Fatalf("%v; told %d, refused %v", err, reported, refused)
+			t.Fatalf("got %v, limit %d, refused %v", err, reported, refused)
 		}
 		switch f := f.(type) {
 		case *http2.SettingsFrame:
@@ -111,10 +111,10 @@ func TestWebHoldsToStreamLimit(t *testing.T) {
 		}
 	}
 	if reported != proxy.MaxStreams {
-		t.Errorf("clients are told %d, want %d", reported, proxy.MaxStreams)
+		t.Errorf("clients get the limit %d, want %d", reported, proxy.MaxStreams)
 	}
 	if a := r.do(http.MethodPost, "/t.S/Who", `{}`, asJSON, r.bearer(goodClaims)); a.status != http.StatusOK {
-		t.Errorf("another connection: status %d, want %d", a.status, http.StatusOK)
+		t.Errorf("another connection: got status %d, want %d", a.status, http.StatusOK)
 	}
 }
 
@@ -133,7 +133,7 @@ func zipped(t *testing.T, text string) string {
 }
 
 // TestWebHoldsRefusalsOfAFlood: refusals of a flood of bad tokens on one connection are
-// delayed, as without --web, but a good call on it is not. S76.
+// delayed, as without --web, but a valid call on it is not. S76.
 func TestWebHoldsRefusalsOfAFlood(t *testing.T) {
 	t.Parallel()
 	r := start(t)
@@ -147,11 +147,11 @@ func TestWebHoldsRefusalsOfAFlood(t *testing.T) {
 		held = time.Since(began) > 2*time.Second
 	}
 	if took := time.Since(start).Seconds(); !held && float64(n) > 200+100*took { // 200 at once and 50 per second are prompt
-		t.Errorf("no refusal of %d in %.0f s is held", n, took)
+		t.Errorf("none of %d refusals in %.0f s was delayed", n, took)
 	}
 	for range 3 {
 		if a := r.do(http.MethodPost, "/t.S/Who", `{}`, asJSON, r.bearer(goodClaims)); a.status != http.StatusOK {
-			t.Errorf("a good call: status %d: %s", a.status, a.body)
+			t.Errorf("valid call: got status %d: %s", a.status, a.body)
 		}
 	}
 }

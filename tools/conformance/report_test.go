@@ -26,16 +26,16 @@ func TestJudge(t *testing.T) {
 	}{
 		{name: "all pass", direct: run(3), through: run(3), good: true},
 		{name: "fails directly too", direct: run(3, "a"), through: run(3, "a"), good: true},
-		{name: "fails directly alone", direct: run(3, "a"), through: run(3), good: true},
-		{name: "fails through the proxy alone", direct: run(3, "b"), through: run(3, "b", "a/x", "a"), broken: []string{"a", "a/x"}},
+		{name: "fails only directly", direct: run(3, "a"), through: run(3), good: true},
+		{name: "fails only through the proxy", direct: run(3, "b"), through: run(3, "b", "a/x", "a"), broken: []string{"a", "a/x"}},
 		{name: "excepted", direct: run(3), through: run(3, "a/b/x", "a/c/x"), exceptions: "s | a/*/x | why", good: true, excepted: 2},
 		{name: "excepted in another suite", direct: run(3), through: run(3, "a"), exceptions: "other | a | why", broken: []string{"a"}},
-		{name: "the pattern is the whole name", direct: run(3), through: run(3, "ab"), exceptions: "* | a | why", broken: []string{"ab"}},
+		{name: "pattern matches the whole name", direct: run(3), through: run(3, "ab"), exceptions: "* | a | why", broken: []string{"ab"}},
 		{name: "excepted and passes", direct: run(3), through: run(3), exceptions: "s | a | why"},
 		{name: "excepted and fails directly too", direct: run(3, "a"), through: run(3, "a"), exceptions: "s | a | why"},
 		{name: "fewer cases through the proxy", direct: run(3), through: run(2)},
 		{name: "no case passes", direct: run(1, "a"), through: run(1, "a")},
-		{name: "no case at all", direct: run(0), through: run(0)},
+		{name: "no cases", direct: run(0), through: run(0)},
 	} {
 		t.Run(row.name, func(t *testing.T) {
 			known, err := parseExceptions("exceptions.txt", row.exceptions)
@@ -45,7 +45,7 @@ func TestJudge(t *testing.T) {
 			r := result{suite: "s", direct: row.direct, through: row.through}
 			r.judge(known)
 			if r.good() != row.good || !slices.Equal(r.broken, row.broken) || r.excepted != row.excepted {
-				t.Errorf("good %t, broken %v, excepted %d; want %t, %v, %d", r.good(), r.broken, r.excepted, row.good, row.broken, row.excepted)
+				t.Errorf("got good %t, broken %v, excepted %d, want %t, %v, %d", r.good(), r.broken, r.excepted, row.good, row.broken, row.excepted)
 			}
 		})
 	}
@@ -82,12 +82,12 @@ func TestParseReport(t *testing.T) {
 		t.Errorf("%+v, %v", o, err)
 	}
 	for name, text := range map[string]string{
-		"no totals":        failed,
-		"another number":   failed + "Total cases: 5\n2 passed, 3 failed\n",
-		"does not add up":  failed + "Total cases: 6\n3 passed, 2 failed\n",
-		"cases not run":    failed + "Total cases: 5\n3 passed, 2 failed\nAnother 2 could not be run due to client timing out or exiting prematurely.\n",
-		"cut off":          failed + "Total cases: 5\n",
-		"nothing was said": "",
+		"no totals":       failed,
+		"other number":    failed + "Total cases: 5\n2 passed, 3 failed\n",
+		"does not add up": failed + "Total cases: 6\n3 passed, 2 failed\n",
+		"cases not run":   failed + "Total cases: 5\n3 passed, 2 failed\nAnother 2 could not be run due to client timing out or exiting prematurely.\n",
+		"truncated":       failed + "Total cases: 5\n",
+		"no output":       "",
 	} {
 		if o, err := parseReport(text); err == nil {
 			t.Errorf("%s: %+v", name, o)

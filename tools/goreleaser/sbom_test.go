@@ -13,8 +13,8 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// sboms: CycloneDX's own schema accepts each, and it lists the modules that
-// "go version -m" does.
+// sboms: each SBOM is valid by CycloneDX's own schema, and lists the same modules as "go
+// version -m".
 func (s source) sboms(t *testing.T) {
 	schema := cycloneDX(t)
 	for _, platform := range platforms {
@@ -44,7 +44,7 @@ func (s source) sboms(t *testing.T) {
 			got = append(got, c.Name+" "+c.Version)
 		}
 		if want := s.modules(t, platform); !slices.Equal(got, want) {
-			t.Errorf("%s: lists\n%v, want\n%v", platform, got, want)
+			t.Errorf("%s: got modules\n%v, want\n%v", platform, got, want)
 		}
 	}
 }

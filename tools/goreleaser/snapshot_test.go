@@ -1,5 +1,5 @@
-// Package goreleaser_test makes a release with the real goreleaser, as a snapshot
-// that goes nowhere, and examines all that comes out of it.
+// Package goreleaser_test makes a release with the real goreleaser, as a snapshot that is
+// not published, and examines all its files.
 package goreleaser_test
 
 import (
@@ -18,7 +18,7 @@ import (
 	"time"
 )
 
-// What the snapshot is made of: a commit of a fixed time, just after a tag.
+// The snapshot's source: a commit of a fixed time, just after a tag.
 const (
 	commitDate = "2026-01-02T03:04:05Z"
 	version    = "0.1.0-snapshot"
@@ -26,7 +26,7 @@ const (
 
 var platforms = []string{"linux_amd64", "linux_arm64", "darwin_amd64", "darwin_arm64", "windows_amd64", "windows_arm64"}
 
-// TestSnapshot makes one release, and all that its parts must be is a subtest.
+// TestSnapshot makes one release; each requirement is a subtest.
 func TestSnapshot(t *testing.T) {
 	one := clone(t)
 	one.goreleaser(t, nil, "check")
@@ -48,7 +48,7 @@ func TestSnapshot(t *testing.T) {
 	t.Run("reproducible", one.reproducible)
 }
 
-// checksums: checksums.txt is right, and no file that would be uploaded is left out.
+// checksums: checksums.txt is correct, and lists every file that would be uploaded.
 func (s source) checksums(t *testing.T) {
 	sums := map[string]string{}
 	for line := range strings.Lines(s.read(t, "dist/checksums.txt")) {
@@ -69,7 +69,7 @@ func (s source) checksums(t *testing.T) {
 		delete(sums, e.Name())
 	}
 	for name := range sums {
-		t.Errorf("%s is not there", name)
+		t.Errorf("%s is missing", name)
 	}
 }
 
@@ -87,7 +87,7 @@ func (s source) archive(t *testing.T, platform string) {
 	}
 	slices.Sort(want)
 	if got := files.names(); !slices.Equal(got, want) {
-		t.Errorf("holds\n%v, want\n%v", got, want)
+		t.Errorf("got files\n%v, want\n%v", got, want)
 	}
 	made, err := time.Parse(time.RFC3339, commitDate)
 	if err != nil {
@@ -95,13 +95,13 @@ func (s source) archive(t *testing.T, platform string) {
 	}
 	for name, f := range files {
 		if len(f.data) == 0 || !f.modified.Equal(made) {
-			t.Errorf("%s: %d bytes, of %v", name, len(f.data), f.modified)
+			t.Errorf("%s: got %d bytes of %v", name, len(f.data), f.modified)
 		}
 	}
 	checkProgram(t, files[name].data, platform)
 }
 
-// runs: the program says what it was built from, and nothing differed from it.
+// runs: the program reports what it was built from, unmodified.
 func (s source) runs(t *testing.T, program string) {
 	var got struct {
 		Version, Commit, Date, Go, Platform string
@@ -116,18 +116,18 @@ func (s source) runs(t *testing.T, program string) {
 	}
 }
 
-// notOurs are the tags of lintian that are not about what is packed.
+// notOurs are the tags of lintian that are not about the package's content.
 const notOurs = "malformed-contact," + // no address of maintainers is published
-	"no-changelog,debian-changelog-file-missing," + // docs/CHANGELOG.md is no Debian changelog
+	"no-changelog,debian-changelog-file-missing," + // docs/CHANGELOG.md is not a Debian changelog
 	"statically-linked-binary," + // on purpose
 	"initial-upload-closes-no-bugs," + // this is no upload to Debian
 	"unknown-field" // Architecture-Variant, which goreleaser writes
 
-// links are those of packages: for temporal jwt token.
+// links are the links in packages: for temporal jwt token.
 var links = map[string]string{"usr/bin/temporal-jwt": "jwtctl", "usr/share/man/man1/temporal-jwt.1.gz": "jwtctl-token.1.gz"}
 
-// deb: lintian has nothing against it, and unpacked it has program, man pages
-// and completions where a shell and man look for them.
+// deb: lintian has no complaints, and the unpacked package has program, man pages and
+// completions where a shell and man look for them.
 func (s source) deb(t *testing.T) {
 	file := filepath.Join(s.dir, "dist", "jwtctl_0.1.0~snapshot_amd64.deb")
 	s.command(t, nil, "lintian", "--allow-root", "--fail-on", "error,warning", "--suppress-tags", notOurs, file)
@@ -140,14 +140,14 @@ func (s source) deb(t *testing.T) {
 	}
 	slices.Sort(want)
 	if got := tree(t, root); !slices.Equal(got, want) {
-		t.Errorf("holds\n%v, want\n%v", got, want)
+		t.Errorf("got files\n%v, want\n%v", got, want)
 	}
 	if runtime.GOARCH == "amd64" {
 		s.runs(t, filepath.Join(root, "usr/bin/jwtctl"))
 		s.command(t, nil, filepath.Join(root, "usr/bin/jwtctl"), "keygen", "-q", "-o", filepath.Join(root, "key.pem"))
 		token := s.command(t, nil, filepath.Join(root, "usr/bin/temporal-jwt"), "token", "--system", "--key", filepath.Join(root, "key.pem"))
-		if !strings.HasPrefix(token, "TEMPORAL_GRPC_META_AUTHORIZATION=Bearer ey") { // what token --for temporal prints
-			t.Errorf("temporal-jwt token prints %.40q", token)
+		if !strings.HasPrefix(token, "TEMPORAL_GRPC_META_AUTHORIZATION=Bearer ey") { // the output of token --for temporal
+			t.Errorf("temporal-jwt token: got %.40q", token)
 		}
 	}
 	for link, target := range links {
@@ -177,17 +177,17 @@ func (s source) cask(t *testing.T) {
 		t.Errorf("for %v, want %v\n%s", systems, want, text)
 	}
 	if !strings.Contains(text, `binary "jwtctl", target: "temporal-jwt"`) {
-		t.Errorf("it links no temporal-jwt:\n%s", text)
+		t.Errorf("no link temporal-jwt in the cask:\n%s", text)
 	}
 	for _, page := range s.manPages(t) {
 		if !strings.Contains(text, "manpage \"man/"+page+"\"\n") {
-			t.Errorf("%s is not in .goreleaser.yaml, homebrew_casks", page)
+			t.Errorf("%s is missing from homebrew_casks in .goreleaser.yaml", page)
 		}
 	}
 }
 
-// reproducible: another folder and an empty build cache make the same program,
-// and another folder the same files.
+// reproducible: another folder and an empty build cache make the same program, and another
+// folder the same files.
 func (s source) reproducible(t *testing.T) {
 	two := source{dir: t.TempDir(), commit: s.commit, tool: s.tool}
 	two.command(t, nil, "bash", "-euc", `git clone -q "$0" .; git remote set-url origin "$(git -C "$0" remote get-url origin)"`, s.dir)
@@ -201,22 +201,22 @@ func (s source) reproducible(t *testing.T) {
 		t.Fatal(err)
 	}
 	if once, _ := s.program(t, runtime.GOOS+"_"+runtime.GOARCH); !bytes.Equal(again, once) {
-		t.Error("an empty cache makes another program")
+		t.Error("the program differs with an empty cache")
 	}
 	two.goreleaser(t, nil, "release", "--snapshot", "--clean")
 	if a, b := s.read(t, "dist/checksums.txt"), two.read(t, "dist/checksums.txt"); a != b {
-		t.Errorf("another folder makes other files:\n%s\n%s", a, b)
+		t.Errorf("the files differ in another folder:\n%s\n%s", a, b)
 	}
 	if a, b := s.read(t, "dist/homebrew/Casks/jwtctl.rb"), two.read(t, "dist/homebrew/Casks/jwtctl.rb"); a != b {
-		t.Errorf("another folder makes another cask:\n%s\n%s", a, b)
+		t.Errorf("the cask differs in another folder:\n%s\n%s", a, b)
 	}
 }
 
 // source is a clean repository of the files as they are here.
 type source struct{ dir, commit, tool string }
 
-// clone commits the files that git would, changed ones as they are, into a
-// repository of the test's own. No part of it depends on the machine.
+// clone commits the files that git would, including changed ones, into a repository of the
+// test. No part of it depends on the machine.
 func clone(t *testing.T) source {
 	t.Helper()
 	root, err := filepath.Abs("../..")

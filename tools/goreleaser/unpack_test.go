@@ -27,7 +27,7 @@ import (
 type file struct {
 	data     []byte
 	modified time.Time
-	link     string // where a symbolic link leads
+	link     string // target of a symbolic link
 }
 
 type files map[string]file
@@ -44,7 +44,7 @@ func (s source) unpack(t *testing.T, platform string) files {
 	return untar(t, s.read(t, name+".tar.gz"))
 }
 
-// program returns the program for a platform, and a file with it.
+// program returns the program for a platform, and its file.
 func (s source) program(t *testing.T, platform string) ([]byte, string) {
 	t.Helper()
 	name := "jwtctl"
@@ -59,7 +59,7 @@ func (s source) program(t *testing.T, platform string) ([]byte, string) {
 	return data, path
 }
 
-// untar reads a compressed tape archive, of one or, as apk has it, more parts.
+// untar reads a compressed tar archive of one or, like apk, several parts.
 func untar(t *testing.T, archive string) files {
 	t.Helper()
 	z, err := gzip.NewReader(strings.NewReader(archive))
@@ -81,7 +81,7 @@ func untar(t *testing.T, archive string) files {
 		}
 		// Links in apk only have numbers.
 		named := h.Typeflag != tar.TypeSymlink
-		if (h.Uid != 0 || h.Gid != 0 || named && (h.Uname != "root" || h.Gname != "root")) && !strings.HasPrefix(h.Name, ".") { // but apk's metadata
+		if (h.Uid != 0 || h.Gid != 0 || named && (h.Uname != "root" || h.Gname != "root")) && !strings.HasPrefix(h.Name, ".") { // except apk's metadata
 			t.Errorf("%s belongs to %s:%s", h.Name, h.Uname, h.Gname)
 		}
 		data, err := io.ReadAll(r)
@@ -112,7 +112,7 @@ func unzip(t *testing.T, archive string) files {
 	return all
 }
 
-// otherPackages: rpm and apk hold the same as deb, at their own places.
+// otherPackages: rpm and apk contain the same as deb, in their own places.
 func (s source) otherPackages(t *testing.T) {
 	want := []string{"usr/bin/jwtctl", "usr/share/licenses/jwtctl/LICENSE", "usr/share/bash-completion/completions/jwtctl",
 		"usr/share/zsh/site-functions/_jwtctl", "usr/share/fish/vendor_completions.d/jwtctl.fish"}
@@ -143,12 +143,12 @@ func (s source) otherPackages(t *testing.T) {
 	}
 	slices.Sort(got)
 	if !slices.Equal(got, want) {
-		t.Errorf("rpm holds\n%v, want\n%v", got, want)
+		t.Errorf("rpm: got files\n%v, want\n%v", got, want)
 	}
 	apk := untar(t, s.read(t, "dist/jwtctl_0.1.0_snapshot_x86_64.apk"))
 	got = slices.DeleteFunc(apk.names(), func(name string) bool { return strings.HasPrefix(name, ".") }) // its metadata
 	if !slices.Equal(got, want) {
-		t.Errorf("apk holds\n%v, want\n%v", got, want)
+		t.Errorf("apk: got files\n%v, want\n%v", got, want)
 	}
 	for link, target := range links {
 		if apk[link].link != target {
@@ -157,11 +157,11 @@ func (s source) otherPackages(t *testing.T) {
 	}
 	once, _ := s.program(t, "linux_amd64")
 	if !bytes.Equal(apk["usr/bin/jwtctl"].data, once) {
-		t.Error("the apk holds another program than the archive")
+		t.Error("the program in the apk differs from the archive's")
 	}
 }
 
-// checkProgram: a program for that platform, that needs no other file to run.
+// checkProgram: a program for that platform that needs no other file to run.
 func checkProgram(t *testing.T, data []byte, platform string) {
 	t.Helper()
 	r := bytes.NewReader(data)
@@ -177,7 +177,7 @@ func checkProgram(t *testing.T, data []byte, platform string) {
 		got = map[uint16]string{pe.IMAGE_FILE_MACHINE_AMD64: "windows_amd64", pe.IMAGE_FILE_MACHINE_ARM64: "windows_arm64"}[f.Machine]
 	}
 	if got != platform {
-		t.Errorf("a program for %q, want %q", got, platform)
+		t.Errorf("got a program for %q, want %q", got, platform)
 	}
 	info, err := buildinfo.Read(r)
 	if err != nil {
@@ -193,7 +193,7 @@ func checkProgram(t *testing.T, data []byte, platform string) {
 		}
 	}
 	if len(data) > 30<<20 {
-		t.Errorf("%d MB; the aim is 30", len(data)>>20)
+		t.Errorf("got %d MB, want at most 30", len(data)>>20)
 	}
 }
 
