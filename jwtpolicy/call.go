@@ -58,7 +58,7 @@ func (p *Policy) Unguarded(path string) bool {
 }
 
 func (c *Call) begin(ctx context.Context, authorization []string) (r *enforce.Refusal) {
-	defer crashes(&r)
+	defer recoverCrash(&r)
 	if r = c.rules.CheckMethod(); r != nil {
 		return r
 	}
@@ -68,8 +68,8 @@ func (c *Call) begin(ctx context.Context, authorization []string) (r *enforce.Re
 	return c.rules.Enforce(r)
 }
 
-// crashes turns a panic of the engine into the refusal of this call (S74).
-func crashes(r **enforce.Refusal) {
+// recoverCrash turns a panic of the engine into the refusal of this call (S74).
+func recoverCrash(r **enforce.Refusal) {
 	if cause := recover(); cause != nil {
 		*r = enforce.PanicRefusal(cause)
 	}
@@ -180,7 +180,7 @@ func (c *Call) Request(ctx context.Context, m proto.Message) error {
 }
 
 func (c *Call) request(ctx context.Context, m proto.Message) (r *enforce.Refusal) {
-	defer crashes(&r)
+	defer recoverCrash(&r)
 	c.requests++
 	switch {
 	case c.rules.Method.Request == nil:
@@ -221,7 +221,7 @@ func (c *Call) Response(ctx context.Context, m proto.Message) (proto.Message, er
 }
 
 func (c *Call) sign(m proto.Message) (signed proto.Message, r *enforce.Refusal) {
-	defer crashes(&r)
+	defer recoverCrash(&r)
 	if m == nil {
 		return nil, enforce.Refuse(enforce.InResponse, fault.New(fault.MessageMalformed, "response", "is not a protobuf message"))
 	}

@@ -57,15 +57,15 @@ func refused(r *enforce.Refusal) *Error {
 	return e
 }
 
-// about is like refused, for an error at a place.
-func about(at enforce.Place, err error) error {
+// errorAt is like refused, for an error at a place.
+func errorAt(at enforce.Place, err error) error {
 	if err == nil {
 		return nil
 	}
 	return refused(enforce.Refuse(at, err))
 }
 
-// loading returns the errors in err as *Error, joined.
-func loading(err error) error {
+// loadErrors returns the errors in err as *Error, joined.
+func loadErrors(err error) error {
 	return fault.Map(err, func(f *fault.Error) error { return newError(f) })
 }

@@ -52,7 +52,7 @@ func (o KeyOptions) rules() keys.Rules {
 // issuerRules returns the rules as a reload compares them: keyed by the issuer, or by
 // place if no issuer is set.
 func (o KeyOptions) issuerRules(place string) diff.IssuerRules {
-	return diff.IssuerRules{Of: cmp.Or(o.Issuer, place), Rules: o.rules()}
+	return diff.IssuerRules{Name: cmp.Or(o.Issuer, place), Rules: o.rules()}
 }
 
 func (o KeyOptions) algorithms() (list []keys.Algorithm, err error) {

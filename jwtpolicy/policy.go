@@ -72,11 +72,11 @@ type Observer interface {
 // Policy is what annotations require, and the keys to enforce it with. It is safe for
 // concurrent use.
 type Policy struct {
-	o      Options
-	state  atomic.Pointer[enforce.State]
-	reload sync.Mutex
-	inUse  *version // of state; guarded by reload
-	past   *diff.Past[*version]
+	o       Options
+	state   atomic.Pointer[enforce.State]
+	reload  sync.Mutex
+	inUse   *version // of state; guarded by reload
+	history *diff.History[*version]
 }
 
 // New loads a policy from src with the keys in list. It fails if jwtctl lint would report
@@ -98,7 +98,7 @@ func New(ctx context.Context, src Source, list []Key, o Options) (*Policy, error
 	case o.CachedTokens < 0:
 		o.CachedTokens = 0
 	}
-	p := &Policy{o: o, past: newPast()}
+	p := &Policy{o: o, history: newHistory()}
 	if err := p.Reload(ctx, src, list); err != nil {
 		return nil, err
 	}
@@ -112,11 +112,11 @@ func (p *Policy) VerifyBearer(ctx context.Context, method, token string) (Claims
 	s := p.state.Load()
 	m, err := s.Plan.Method(strings.TrimPrefix(method, "/"))
 	if err != nil {
-		return Claims{}, loading(err)
+		return Claims{}, loadErrors(err)
 	}
 	verified, err := s.Verifier.BearerToken(ctx, m.Bearer, token)
 	if err != nil {
-		return Claims{}, about(enforce.InBearer, err)
+		return Claims{}, errorAt(enforce.InBearer, err)
 	}
 	return Claims{verified}, nil
 }
@@ -126,12 +126,12 @@ func (p *Policy) VerifyBearer(ctx context.Context, method, token string) (Claims
 // with m, or is the zero value. The error is an *Error; after an error m must not be
 // used.
 func (p *Policy) VerifyMessage(ctx context.Context, m proto.Message, bearer Claims) error {
-	return about(enforce.InRequest, p.state.Load().VerifyMessage(ctx, m, bearer.token))
+	return errorAt(enforce.InRequest, p.state.Load().VerifyMessage(ctx, m, bearer.token))
 }
 
 // SignMessage puts a token into each token field of m, as the annotations of its type
 // require. bearer is as in VerifyMessage. The error is an *Error; after an error m must
 // not be used.
 func (p *Policy) SignMessage(m proto.Message, bearer Claims) error {
-	return about(enforce.InResponse, p.state.Load().SignMessage(m, bearer.token))
+	return errorAt(enforce.InResponse, p.state.Load().SignMessage(m, bearer.token))
 }

@@ -33,22 +33,22 @@ func (p *Policy) Reload(ctx context.Context, src Source, list []Key) error {
 	defer p.reload.Unlock()
 	next, err := p.load(ctx, src, list)
 	if err != nil {
-		return loading(err)
+		return loadErrors(err)
 	}
 	var weaker []diff.Change
 	if p.inUse != nil {
-		weaker, err = p.past.Weaker(p.inUse, next)
+		weaker, err = p.history.Weaker(p.inUse, next)
 	}
 	if err == nil && p.o.RefuseWeaker {
 		err = diff.Refuse(weaker)
 	}
 	if err != nil {
-		return loading(err)
+		return loadErrors(err)
 	}
 	opened := (p.inUse == nil || p.inUse.state.Plan.Enforces()) && !next.state.Plan.Enforces()
 	p.state.Store(next.state)
 	if p.inUse != nil {
-		p.past.Replace(&version{facts: p.inUse.facts, keys: p.inUse.keys}, next)
+		p.history.Replace(&version{facts: p.inUse.facts, keys: p.inUse.keys}, next)
 	}
 	p.inUse = next
 	diff.Warn(ctx, p.o.Log, weaker)
@@ -154,9 +154,9 @@ func (p *Policy) ring(list []Key) (*keys.Ring, error) {
 	return ring, nil
 }
 
-// newPast returns the memory of a Policy, which is empty.
-func newPast() *diff.Past[*version] {
-	return &diff.Past[*version]{
+// newHistory returns the memory of a Policy, which is empty.
+func newHistory() *diff.History[*version] {
+	return &diff.History[*version]{
 		Compare: (*version).weaker,
 		Lacks: func(before, after *version) bool {
 			return diff.Lacks(before.facts, after.facts) || diff.LacksRules(before.rules(), after.rules())
@@ -182,7 +182,7 @@ func (v *version) weaker(next *version) ([]diff.Change, error) {
 	}
 	weaker := diff.Failing(changes)
 	for _, k := range next.keys {
-		for _, c := range v.loosened(k) {
+		for _, c := range v.loosenedRules(k) {
 			if !slices.Contains(weaker, c) { // another key reported it
 				weaker = append(weaker, c)
 			}
@@ -191,13 +191,13 @@ func (v *version) weaker(next *version) ([]diff.Change, error) {
 	return weaker, nil
 }
 
-// loosened returns what the rules of k let through that the old rules did not. Of the
+// loosenedRules returns what the rules of k let through that the old rules did not. Of the
 // keys of v for the same issuer, or from the same place, it compares k with the most
 // similar one.
-func (v *version) loosened(k Key) (fewest []diff.Change) {
+func (v *version) loosenedRules(k Key) (fewest []diff.Change) {
 	first := true
 	for _, was := range v.keys {
-		if was.rules.Of != k.rules.Of {
+		if was.rules.Name != k.rules.Name {
 			continue
 		}
 		changes := diff.Failing(diff.WithRules(nil, []diff.IssuerRules{was.rules}, []diff.IssuerRules{k.rules}))

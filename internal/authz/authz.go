@@ -142,7 +142,7 @@ func (a *Authority) refuse(ctx context.Context, call *enforce.Call, r Request) *
 	}
 	refusal := a.tooLarge(r.Headers)
 	if refusal == nil && r.RefuseClaims {
-		refusal = fromClient(r.Headers)
+		refusal = refuseClaimHeaders(r.Headers)
 	}
 	if refusal == nil {
 		refusal = call.Admit(ctx, values(r.Headers, "authorization"))
@@ -166,8 +166,8 @@ func (a *Authority) tooLarge(headers []Header) *enforce.Refusal {
 	return enforce.Refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes, more than the limit of %d", size, a.options.MetadataBytes))
 }
 
-// fromClient refuses headers that could be taken for claims.
-func fromClient(headers []Header) *enforce.Refusal {
+// refuseClaimHeaders refuses headers that could be taken for claims.
+func refuseClaimHeaders(headers []Header) *enforce.Refusal {
 	for _, h := range headers {
 		if enforce.IsClaim(h.Name) {
 			return enforce.Refuse(enforce.InCall, fault.New(fault.ClaimFromClient, quote.Shorten(h.Name), "clients must not send this header: it looks like a claim"))

@@ -34,44 +34,44 @@ type exchange struct {
 	modes     modes
 	frameless bool
 	windowed  bool
-	// foreign is set if the response is an error of an earlier filter, which did not
+	// fromEarlierFilter is set if the response is an error of an earlier filter, which did not
 	// forward the request to this one.
-	foreign bool
+	fromEarlierFilter bool
 
-	request, response way
-	// waits is set if requests are delivered only after the rules of the call permit it,
-	// and passed once they do.
-	waits, passed bool
+	request, response direction
+	// needsVerdict is set if requests are delivered only after the rules of the call permit it,
+	// and accepted once they do.
+	needsVerdict, accepted bool
 }
 
-// way is one direction of a call.
-type way struct {
-	body               part // the part of its pieces
-	mode               bodyMode
-	begun, ended, over bool // seen: its headers, the end of its messages, its trailers
+// direction is one direction of a call.
+type direction struct {
+	body                               part // the part of its pieces
+	mode                               bodyMode
+	headersSeen, endSeen, trailersSeen bool // seen: its headers, the end of its messages, its trailers
 	// decide checks a message, and returns it as it is to be sent on.
 	decide func(frame) (frame, *enforce.Refusal)
-	// reads is set if messages are extracted from the bodies.
-	reads    bool
+	// extracts is set if messages are extracted from the bodies.
+	extracts bool
 	encoding string
 	frames   deframer
-	// held is the response to the headers, and waiting are later responses; they wait for
+	// heldHeaders is the response to the headers, and heldBodies are later ones; they wait for
 	// the first accepted message.
-	held    []byte
-	waiting [][]byte
-	// kept are accepted messages that wait for the end.
-	kept []frame
-	// owed is the number of window bytes that were consumed and not yet returned.
-	owed int
+	heldHeaders []byte
+	heldBodies  [][]byte
+	// accepted are accepted messages that wait for the end.
+	accepted []frame
+	// unreturned is the number of window bytes that were consumed and not yet returned.
+	unreturned int
 }
 
 // exchange begins a call.
 func (a *Authority) exchange(ctx context.Context) *exchange {
 	a.options.Observer.Begin()
 	x := &exchange{a: a, ctx: ctx, began: a.options.Now()}
-	frames := deframer{most: a.options.MessageBytes}
-	x.request = way{body: requestBody, decide: x.requestMessage, frames: frames}
-	x.response = way{body: responseBody, decide: x.responseMessage, frames: frames}
+	frames := deframer{maxBytes: a.options.MessageBytes}
+	x.request = direction{body: requestBody, decide: x.requestMessage, frames: frames}
+	x.response = direction{body: responseBody, decide: x.responseMessage, frames: frames}
 	return x
 }
 
@@ -108,7 +108,7 @@ func (x *exchange) serve(receive func() ([]byte, error), send func([]byte) error
 // end reports the decision to log and observer. If the client left before that, the call
 // counts as cancelled.
 func (x *exchange) end(refusal *enforce.Refusal) {
-	undecided := x.call == nil || x.request.held != nil || x.waits && !x.passed && x.call.UsesMessages()
+	undecided := x.call == nil || x.request.heldHeaders != nil || x.needsVerdict && !x.accepted && x.call.UsesMessages()
 	left := refusal == nil && undecided
 	x.a.end(x.ctx, x.call, x.path, refusal, left, x.began)
 }
@@ -125,7 +125,7 @@ func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Ref
 	case err != nil:
 		return nil, enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "invalid message from the proxy in front: %w", err))
 	case e.observes:
-		return nil, cannot("ext_proc", "observability_mode is on, so the proxy in front refuses nothing")
+		return nil, misconfigured("ext_proc", "observability_mode is on, so the proxy in front refuses nothing")
 	}
 	switch e.part {
 	case requestHeaders:
@@ -133,9 +133,9 @@ func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Ref
 	case responseHeaders:
 		return x.responseHeaders(e)
 	case requestBody:
-		return x.piece(&x.request, e)
+		return x.bodyPart(&x.request, e)
 	case responseBody:
-		return x.piece(&x.response, e)
+		return x.bodyPart(&x.response, e)
 	case requestTrailers:
 		return x.trailers(&x.request, e)
 	case responseTrailers:
@@ -144,21 +144,21 @@ func (x *exchange) step(question []byte) (answers [][]byte, refusal *enforce.Ref
 	return nil, nil // a window update
 }
 
-// cannot returns the refusal of a call for which the proxy in front is misconfigured.
-func cannot(what, format string, args ...any) *enforce.Refusal {
+// misconfigured returns the refusal of a call for which the proxy in front is misconfigured.
+func misconfigured(what, format string, args ...any) *enforce.Refusal {
 	f := fault.New(fault.PolicyInvalid, what, format, args...).WithHint("docs/authz.md has the required processing_mode")
 	return enforce.Refuse(enforce.InCall, f)
 }
 
-// disorder returns the refusal of a part that must not come now.
-func disorder(p part) *enforce.Refusal {
+// outOfOrder returns the refusal of a part that must not come now.
+func outOfOrder(p part) *enforce.Refusal {
 	return enforce.Refuse(enforce.InCall, fault.New(fault.Internal, "ext_proc", "part %d of the call came out of order", p))
 }
 
 // requestHeaders checks what a call begins with, as the proxy does.
 func (x *exchange) requestHeaders(e event) ([][]byte, *enforce.Refusal) {
 	if x.call != nil {
-		return nil, disorder(e.part)
+		return nil, outOfOrder(e.part)
 	}
 	x.grpc = grpcType(e.headers)
 	x.modes, x.windowed = e.modes, e.windowed
@@ -176,29 +176,29 @@ func (x *exchange) requestHeaders(e event) ([][]byte, *enforce.Refusal) {
 	if refusal := x.call.Enforce(x.decide(e)); refusal != nil {
 		return nil, refusal
 	}
-	if x.request.ended = e.end; e.end && x.messages {
+	if x.request.endSeen = e.end; e.end && x.messages {
 		if refusal := x.call.End(); refusal != nil {
 			return nil, refusal
 		}
-		x.passed = true
+		x.accepted = true
 	}
-	x.waits = x.waits && !x.call.PassesThrough() && !x.a.options.ReportOnly
+	x.needsVerdict = x.needsVerdict && !x.call.PassesThrough() && !x.a.options.ReportOnly
 	return x.answerRequest(e), nil
 }
 
 // begin reads the headers and modes of the call.
 func (x *exchange) begin(e event) {
-	x.request.begun, x.request.mode, x.response.mode = true, x.modes.request, x.modes.response
+	x.request.headersSeen, x.request.mode, x.response.mode = true, x.modes.request, x.modes.response
 	kinds := values(e.headers, "content-type")
 	x.messages = len(kinds) == 1 && isGRPC(kinds[0]) || x.frameless && len(kinds) == 0
 	x.request.encoding = joined(e.headers, "grpc-encoding")
-	x.request.reads = x.messages && whole(x.modes.request)
-	x.response.reads = x.messages && x.call.Method.Response != nil
-	x.waits = x.request.reads && (x.call.Method.OneRequest() || x.call.Method.Request != nil)
+	x.request.extracts = x.messages && sendsWholeBody(x.modes.request)
+	x.response.extracts = x.messages && x.call.Method.Response != nil
+	x.needsVerdict = x.request.extracts && (x.call.Method.OneRequest() || x.call.Method.Request != nil)
 }
 
-// whole reports whether mode sends every byte of a body.
-func whole(mode bodyMode) bool {
+// sendsWholeBody reports whether mode sends every byte of a body.
+func sendsWholeBody(mode bodyMode) bool {
 	return mode == bodyStreamed || mode == bodyBuffered || mode == bodyDuplex || mode == bodyGRPC
 }
 
@@ -214,26 +214,26 @@ func (x *exchange) decide(e event) *enforce.Refusal {
 	if refusal := x.call.Admit(x.ctx, values(e.headers, "authorization")); refusal != nil {
 		return refusal
 	}
-	if method.Request != nil && x.request.reads && x.request.encoding != "" && x.request.encoding != identity && compress.Find(x.request.encoding) == nil {
+	if method.Request != nil && x.request.extracts && x.request.encoding != "" && x.request.encoding != identity && compress.Find(x.request.encoding) == nil {
 		return enforce.Refuse(enforce.InRequest, fault.New(fault.EncodingUnknown, "grpc-encoding", "unknown compression, but the messages must be read"))
 	}
-	if refusal := x.unseen(e); refusal != nil {
+	if refusal := x.refuseUnseen(e); refusal != nil {
 		return refusal
 	}
 	return x.call.Begin()
 }
 
-// unseen refuses a method whose messages must be checked but are not sent here before
+// refuseUnseen refuses a method whose messages must be checked but are not sent here before
 // they are delivered, unless something else checks them.
-func (x *exchange) unseen(e event) *enforce.Refusal {
+func (x *exchange) refuseUnseen(e event) *enforce.Refusal {
 	method := x.call.Method
 	early := x.modes.request == bodyStreamed && !x.modes.eager // the server would hear of the call first
-	missing := method.Request != nil && (!whole(x.modes.request) || early) && !(e.end && x.messages)
+	missing := method.Request != nil && (!sendsWholeBody(x.modes.request) || early) && !(e.end && x.messages)
 	if missing && !(x.a.options.BearerOnly && x.modes.request == bodyNone) {
-		return cannot(method.Name, "its requests must be validated, but the proxy in front uses request_body_mode %d", x.modes.request)
+		return misconfigured(method.Name, "its requests must be validated, but the proxy in front uses request_body_mode %d", x.modes.request)
 	}
-	if method.Response != nil && !whole(x.modes.response) && !(x.a.options.BearerOnly && x.modes.response == bodyNone) {
-		return cannot(method.Name, "its responses must be signed, but the proxy in front uses response_body_mode %d", x.modes.response)
+	if method.Response != nil && !sendsWholeBody(x.modes.response) && !(x.a.options.BearerOnly && x.modes.response == bodyNone) {
+		return misconfigured(method.Name, "its responses must be signed, but the proxy in front uses response_body_mode %d", x.modes.response)
 	}
 	return nil
 }
@@ -251,16 +251,16 @@ func (x *exchange) isProtobuf(headers []Header) bool {
 	return subtype == "" || subtype == "proto"
 }
 
-// piece checks a piece of the body of w. It returns what it consumed of the window with
+// bodyPart checks a piece of the body of w. It returns what it consumed of the window with
 // the last response; while the headers of the request are held, no response may precede
 // theirs.
-func (x *exchange) piece(w *way, e event) ([][]byte, *enforce.Refusal) {
+func (x *exchange) bodyPart(w *direction, e event) ([][]byte, *enforce.Refusal) {
 	answers, refusal := x.bodies(w, e)
-	if w.owed += len(e.body); refusal != nil || !x.windowed || w.owed == 0 || x.request.held != nil {
+	if w.unreturned += len(e.body); refusal != nil || !x.windowed || w.unreturned == 0 || x.request.heldHeaders != nil {
 		return answers, refusal
 	}
-	owed := w.owed
-	w.owed = 0
+	owed := w.unreturned
+	w.unreturned = 0
 	last := len(answers) - 1
 	if last < 0 || answersHeaders(answers[last]) {
 		return append(answers, windowUpdate(nil, e.part, owed)), nil

@@ -17,12 +17,12 @@ import (
 const chunk = 64 << 10
 
 // bodies is piece without window updates.
-func (x *exchange) bodies(w *way, e event) ([][]byte, *enforce.Refusal) {
-	if !x.mayCome(w) || w.ended {
-		return nil, disorder(e.part)
+func (x *exchange) bodies(w *direction, e event) ([][]byte, *enforce.Refusal) {
+	if !x.expectsBody(w) || w.endSeen {
+		return nil, outOfOrder(e.part)
 	}
-	w.ended = e.end || w.mode == bodyBuffered
-	if !w.reads || w.mode == bodyNone {
+	w.endSeen = e.end || w.mode == bodyBuffered
+	if !w.extracts || w.mode == bodyNone {
 		if w.mode == bodyDuplex || w.mode == bodyGRPC {
 			return w.release([][]byte{streamed(e.part, e.body, e.end, e.endAlone, e.packed)}, true), nil
 		}
@@ -32,16 +32,16 @@ func (x *exchange) bodies(w *way, e event) ([][]byte, *enforce.Refusal) {
 	if refusal != nil {
 		return nil, refusal
 	}
-	if len(out) > 0 || w.ended {
-		x.passed = x.passed || w == &x.request
+	if len(out) > 0 || w.endSeen {
+		x.accepted = x.accepted || w == &x.request
 	}
-	return w.release(w.shaped(e, out), len(out) > 0 || w.ended), nil
+	return w.release(w.shaped(e, out), len(out) > 0 || w.endSeen), nil
 }
 
-// mayCome reports whether pieces of w are expected: its headers have arrived. Headers of
+// expectsBody reports whether pieces of w are expected: its headers have arrived. Headers of
 // a response that is not read may be missing.
-func (x *exchange) mayCome(w *way) bool {
-	return w.begun && (x.call != nil || x.foreign && w == &x.response) || w == &x.response && x.call != nil && !w.reads
+func (x *exchange) expectsBody(w *direction) bool {
+	return w.headersSeen && (x.call != nil || x.fromEarlierFilter && w == &x.response) || w == &x.response && x.call != nil && !w.extracts
 }
 
 // isError reports whether e, response headers, are those of an error without messages: an
@@ -68,32 +68,32 @@ func (x *exchange) notForwarded(e event) (names []string) {
 
 // release returns the responses that can be sent now: none while the headers are held,
 // otherwise all, including held ones.
-func (w *way) release(answers [][]byte, now bool) [][]byte {
+func (w *direction) release(answers [][]byte, now bool) [][]byte {
 	switch {
-	case w.held == nil:
+	case w.heldHeaders == nil:
 		return answers
 	case !now:
-		w.waiting = append(w.waiting, answers...)
+		w.heldBodies = append(w.heldBodies, answers...)
 		return nil
 	}
-	all := append(append([][]byte{w.held}, w.waiting...), answers...)
-	w.held, w.waiting = nil, nil
+	all := append(append([][]byte{w.heldHeaders}, w.heldBodies...), answers...)
+	w.heldHeaders, w.heldBodies = nil, nil
 	return all
 }
 
 // decideAll returns the messages that can be sent on now.
-func (x *exchange) decideAll(w *way, e event) (out []frame, refusal *enforce.Refusal) {
+func (x *exchange) decideAll(w *direction, e event) (out []frame, refusal *enforce.Refusal) {
 	decideOne := func(f frame) *enforce.Refusal {
 		f, refusal := w.decide(f)
 		if refusal == nil {
-			w.kept = append(w.kept, f)
+			w.accepted = append(w.accepted, f)
 		}
 		return refusal
 	}
 	if w.mode == bodyGRPC {
 		switch alone := e.end && e.endAlone; {
 		case alone && len(e.body) > 0:
-			return nil, disorder(e.part)
+			return nil, outOfOrder(e.part)
 		case !alone && e.part == w.body:
 			refusal = decideOne(frame{e.body, e.packed})
 		}
@@ -103,7 +103,7 @@ func (x *exchange) decideAll(w *way, e event) (out []frame, refusal *enforce.Ref
 	if refusal != nil {
 		return nil, refusal
 	}
-	if w.ended {
+	if w.endSeen {
 		if refusal = w.frames.end(); refusal == nil && w == &x.request {
 			refusal = x.call.End()
 		}
@@ -111,15 +111,15 @@ func (x *exchange) decideAll(w *way, e event) (out []frame, refusal *enforce.Ref
 			return nil, refusal
 		}
 	}
-	if w == &x.request && x.waits && x.call.Method.OneRequest() && !w.ended {
+	if w == &x.request && x.needsVerdict && x.call.Method.OneRequest() && !w.endSeen {
 		return nil, nil
 	}
-	out, w.kept = w.kept, nil
+	out, w.accepted = w.accepted, nil
 	return out, nil
 }
 
 // framed extracts messages from body.
-func (x *exchange) framed(w *way, body []byte, decideOne func(frame) *enforce.Refusal) *enforce.Refusal {
+func (x *exchange) framed(w *direction, body []byte, decideOne func(frame) *enforce.Refusal) *enforce.Refusal {
 	w.frames.add(body)
 	for {
 		f, ok, refusal := w.frames.next()
@@ -134,7 +134,7 @@ func (x *exchange) framed(w *way, body []byte, decideOne func(frame) *enforce.Re
 
 // shaped returns the responses to e, a piece of the body of w, with the messages to send
 // on.
-func (w *way) shaped(e event, out []frame) (answers [][]byte) {
+func (w *direction) shaped(e event, out []frame) (answers [][]byte) {
 	switch w.mode {
 	case bodyGRPC:
 		for _, f := range out {
@@ -194,8 +194,8 @@ func (x *exchange) requestMessage(f frame) (frame, *enforce.Refusal) {
 // responseMessage signs a response.
 func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
 	rules := x.call
-	if x.waits && !x.passed { // nothing is signed for a call that was not accepted (S77)
-		return f, disorder(responseBody)
+	if x.needsVerdict && !x.accepted { // nothing is signed for a call that was not accepted (S77)
+		return f, outOfOrder(responseBody)
 	}
 	m, refusal, err := x.message(&x.response, f, rules.Method.Response)
 	switch {
@@ -213,8 +213,8 @@ func (x *exchange) responseMessage(f frame) (frame, *enforce.Refusal) {
 }
 
 // message parses f. err is about the message itself, refusal about its framing.
-func (x *exchange) message(w *way, f frame, p *plan.Message) (m *dynamicpb.Message, refusal *enforce.Refusal, err error) {
-	data, refusal := f.unpacked(w.encoding, w.frames.most)
+func (x *exchange) message(w *direction, f frame, p *plan.Message) (m *dynamicpb.Message, refusal *enforce.Refusal, err error) {
+	data, refusal := f.unpacked(w.encoding, w.frames.maxBytes)
 	if refusal != nil {
 		return nil, refusal, nil
 	}
@@ -223,7 +223,7 @@ func (x *exchange) message(w *way, f frame, p *plan.Message) (m *dynamicpb.Messa
 }
 
 // repacked encodes m in the way in which f was.
-func (x *exchange) repacked(at enforce.Place, w *way, f frame, m *dynamicpb.Message) (frame, *enforce.Refusal) {
+func (x *exchange) repacked(at enforce.Place, w *direction, f frame, m *dynamicpb.Message) (frame, *enforce.Refusal) {
 	wire, err := proto.Marshal(m)
 	if err != nil {
 		return f, enforce.Refuse(at, fault.New(fault.Internal, string(m.Descriptor().FullName()), "cannot be encoded"))
@@ -232,28 +232,28 @@ func (x *exchange) repacked(at enforce.Place, w *way, f frame, m *dynamicpb.Mess
 }
 
 // trailers ends the messages of w, and returns the responses to its trailers.
-func (x *exchange) trailers(w *way, e event) ([][]byte, *enforce.Refusal) {
-	if !x.mayCome(w) || w.over {
-		return nil, disorder(e.part)
+func (x *exchange) trailers(w *direction, e event) ([][]byte, *enforce.Refusal) {
+	if !x.expectsBody(w) || w.trailersSeen {
+		return nil, outOfOrder(e.part)
 	}
-	w.over = true
+	w.trailersSeen = true
 	answer := trailersAnswer(e.part, mutation{remove: x.notForwarded(e)}, x.frameless)
-	if w.ended {
+	if w.endSeen {
 		return w.release([][]byte{answer}, true), nil
 	}
-	w.ended = true
-	if !w.reads {
+	w.endSeen = true
+	if !w.extracts {
 		return w.release([][]byte{answer}, true), nil
 	}
 	out, refusal := x.decideAll(w, event{part: e.part})
 	if refusal != nil {
 		return nil, refusal
 	}
-	x.passed = x.passed || w == &x.request
+	x.accepted = x.accepted || w == &x.request
 	var answers [][]byte
 	if len(out) > 0 {
 		if w.mode != bodyDuplex && w.mode != bodyGRPC { // no body is left that could hold them
-			return nil, disorder(e.part)
+			return nil, outOfOrder(e.part)
 		}
 		answers = w.shaped(event{part: w.body}, out)
 	}
@@ -263,28 +263,28 @@ func (x *exchange) trailers(w *way, e event) ([][]byte, *enforce.Refusal) {
 // responseHeaders checks the headers of a response.
 func (x *exchange) responseHeaders(e event) ([][]byte, *enforce.Refusal) {
 	w := &x.response
-	if x.call == nil && !w.begun && isError(e) {
-		x.foreign, w.mode = true, e.modes.response
-	} else if x.call == nil || w.begun {
-		return nil, disorder(e.part)
+	if x.call == nil && !w.headersSeen && isError(e) {
+		x.fromEarlierFilter, w.mode = true, e.modes.response
+	} else if x.call == nil || w.headersSeen {
+		return nil, outOfOrder(e.part)
 	}
-	w.begun, w.ended, w.over = true, e.end, e.end
+	w.headersSeen, w.endSeen, w.trailersSeen = true, e.end, e.end
 	w.encoding = joined(e.headers, "grpc-encoding")
-	if x.waits && !x.passed && !e.end && x.request.mode == bodyBuffered {
-		return nil, disorder(e.part) // the server heard of a call that was not accepted
+	if x.needsVerdict && !x.accepted && !e.end && x.request.mode == bodyBuffered {
+		return nil, outOfOrder(e.part) // the server heard of a call that was not accepted
 	}
 	kinds := values(e.headers, "content-type")
-	if w.reads = w.reads && !e.end && w.mode != bodyNone; w.reads && !x.frameless {
-		w.reads = len(kinds) == 1 && isGRPC(kinds[0])
-		if status := values(e.headers, ":status"); !w.reads && len(status) == 1 && status[0] == "200" {
+	if w.extracts = w.extracts && !e.end && w.mode != bodyNone; w.extracts && !x.frameless {
+		w.extracts = len(kinds) == 1 && isGRPC(kinds[0])
+		if status := values(e.headers, ":status"); !w.extracts && len(status) == 1 && status[0] == "200" {
 			refusal := enforce.Refuse(enforce.InResponse, fault.New(fault.MessageMalformed, "content-type", "not a gRPC response"))
 			return nil, x.call.Enforce(refusal)
 		}
 	}
 	answer := headersAnswer(responseHeaders, mutation{remove: x.notForwarded(e)}, x.frameless)
 	hold := w.mode == bodyDuplex || w.mode == bodyGRPC || w.mode == bodyStreamed && x.modes.eager
-	if hold && w.reads && x.call.Method.OneResponse() {
-		w.held = answer
+	if hold && w.extracts && x.call.Method.OneResponse() {
+		w.heldHeaders = answer
 		return nil, nil
 	}
 	return [][]byte{answer}, nil

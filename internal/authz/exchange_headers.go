@@ -13,7 +13,7 @@ import (
 func (x *exchange) answerRequest(e event) [][]byte {
 	v := x.a.pass(x.call, e.headers)
 	m := mutation{v.Set, v.Remove}
-	if x.messages && !x.frameless && x.response.reads {
+	if x.messages && !x.frameless && x.response.extracts {
 		m.accept(e.headers)
 	}
 	answer := headersAnswer(requestHeaders, m, x.frameless)
@@ -22,8 +22,8 @@ func (x *exchange) answerRequest(e event) [][]byte {
 		answer = withoutBodies(answer)
 	}
 	hold := x.modes.request == bodyDuplex || x.modes.request == bodyGRPC || x.modes.request == bodyStreamed && x.modes.eager
-	if hold && x.waits && !e.end {
-		x.request.held = answer
+	if hold && x.needsVerdict && !e.end {
+		x.request.heldHeaders = answer
 		return nil
 	}
 	return [][]byte{answer}
@@ -53,7 +53,7 @@ func (m *mutation) accept(headers []Header) {
 func pathIn(e event) (string, *enforce.Refusal) {
 	all := append(values(e.headers, ":path"), e.paths...)
 	if len(all) == 0 || slices.ContainsFunc(all, func(path string) bool { return path != all[0] }) {
-		return "", cannot("ext_proc", "got %d paths in the request headers, want 1; grpc-go needs request.path in request_attributes", len(all))
+		return "", misconfigured("ext_proc", "got %d paths in the request headers, want 1; grpc-go needs request.path in request_attributes", len(all))
 	}
 	return all[0], nil
 }

@@ -32,8 +32,8 @@ func (f frame) wire(to []byte) []byte {
 
 // deframer extracts messages from a body that arrives in any pieces.
 type deframer struct {
-	rest []byte
-	most int // maximum bytes of a message
+	rest     []byte
+	maxBytes int // maximum bytes of a message
 }
 
 func (d *deframer) add(body []byte) {
@@ -51,14 +51,14 @@ func (d *deframer) next() (f frame, ok bool, refusal *enforce.Refusal) {
 		return f, false, nil
 	}
 	flag, size := d.rest[0], binary.BigEndian.Uint32(d.rest[1:])
-	if int64(size) > int64(d.most) {
-		return f, false, broken(fault.LimitExceeded, fault.GRPCResourceExhausted, "grpc: received message larger than max (%d vs. %d)", size, d.most)
+	if int64(size) > int64(d.maxBytes) {
+		return f, false, invalidFraming(fault.LimitExceeded, fault.GRPCResourceExhausted, "grpc: received message larger than max (%d vs. %d)", size, d.maxBytes)
 	}
 	if int64(len(d.rest)-frameHeader) < int64(size) {
 		return f, false, nil
 	}
 	if flag > 1 {
-		return f, false, broken(fault.MessageMalformed, fault.GRPCInternal, "grpc: received unexpected payload format %d", flag)
+		return f, false, invalidFraming(fault.MessageMalformed, fault.GRPCInternal, "grpc: received unexpected payload format %d", flag)
 	}
 	end := frameHeader + int(size)
 	f = frame{d.rest[frameHeader:end:end], flag == 1}
@@ -71,7 +71,7 @@ func (d *deframer) end() *enforce.Refusal {
 	if len(d.rest) == 0 {
 		return nil
 	}
-	return broken(fault.MessageMalformed, fault.GRPCInternal, "%v", io.ErrUnexpectedEOF)
+	return invalidFraming(fault.MessageMalformed, fault.GRPCInternal, "%v", io.ErrUnexpectedEOF)
 }
 
 // unpacked returns the bytes of f, decompressed with encoding.
@@ -80,7 +80,7 @@ func (f frame) unpacked(encoding string, most int) ([]byte, *enforce.Refusal) {
 		return f.data, nil
 	}
 	if encoding == "" || encoding == identity {
-		return nil, broken(fault.MessageMalformed, fault.GRPCInternal, "grpc: compressed flag set with identity or empty encoding")
+		return nil, invalidFraming(fault.MessageMalformed, fault.GRPCInternal, "grpc: compressed flag set with identity or empty encoding")
 	}
 	c := compress.Find(encoding)
 	if c == nil {
@@ -88,7 +88,7 @@ func (f frame) unpacked(encoding string, most int) ([]byte, *enforce.Refusal) {
 	}
 	r, err := c.Decompress(bytes.NewReader(f.data))
 	if err != nil {
-		return nil, broken(fault.MessageMalformed, fault.GRPCInternal, "grpc: failed to decompress the message: %v", err)
+		return nil, invalidFraming(fault.MessageMalformed, fault.GRPCInternal, "grpc: failed to decompress the message: %v", err)
 	}
 	data, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
 	if closer, is := r.(io.Closer); is {
@@ -96,9 +96,9 @@ func (f frame) unpacked(encoding string, most int) ([]byte, *enforce.Refusal) {
 	}
 	switch {
 	case err != nil:
-		return nil, broken(fault.MessageMalformed, fault.GRPCInternal, "grpc: failed to read decompressed data: %v", err)
+		return nil, invalidFraming(fault.MessageMalformed, fault.GRPCInternal, "grpc: failed to read decompressed data: %v", err)
 	case len(data) > most:
-		return nil, broken(fault.LimitExceeded, fault.GRPCResourceExhausted, "grpc: received message after decompression larger than max %d", most)
+		return nil, invalidFraming(fault.LimitExceeded, fault.GRPCResourceExhausted, "grpc: received message after decompression larger than max %d", most)
 	}
 	return data, nil
 }
@@ -124,9 +124,9 @@ func packed(data []byte, encoding string, as bool) (frame, *enforce.Refusal) {
 	return frame{out.Bytes(), true}, nil
 }
 
-// broken returns the refusal of invalid gRPC framing, with the status and text of
+// invalidFraming returns the refusal of invalid gRPC framing, with the status and text of
 // grpc-go, which parses frames for jwtctl proxy.
-func broken(reason fault.Code, status fault.GRPC, format string, args ...any) *enforce.Refusal {
+func invalidFraming(reason fault.Code, status fault.GRPC, format string, args ...any) *enforce.Refusal {
 	f := fault.New(reason, "message", format, args...)
 	return &enforce.Refusal{Fault: f, Status: status, Text: f.Reason}
 }

@@ -31,7 +31,7 @@ const cancelled fault.GRPC = 1
 // passes, or if its client left before; call is nil if there was a panic before it began.
 func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, refusal *enforce.Refusal, left bool, began time.Time) {
 	metric, name := names(call, path)
-	done := metrics.Call{Method: metric, Took: a.options.Now().Sub(began)}
+	done := metrics.Call{Method: metric, Duration: a.options.Now().Sub(began)}
 	if left {
 		done.Status = cancelled
 	}
@@ -43,7 +43,7 @@ func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, re
 	case refusal != nil:
 		refusal.Log(ctx, a.options.Log, "call refused", name, nil)
 	case a.options.Log.Enabled(ctx, slog.LevelDebug):
-		attrs := []slog.Attr{slog.String("method", name), slog.Duration("took", done.Took)}
+		attrs := []slog.Attr{slog.String("method", name), slog.Duration("took", done.Duration)}
 		if call != nil {
 			attrs = append(attrs, call.KeyAttrs()...)
 		}

@@ -29,9 +29,9 @@ const (
 	ProcessService = "envoy.service.ext_proc.v3.ExternalProcessor"
 )
 
-// spareBytes is how much a question may have in addition to a message: headers of
+// extraBytes is how much a question may have in addition to a message: headers of
 // MetadataBytes, and whatever else Envoy sends, with a margin.
-const spareBytes = 1 << 20
+const extraBytes = 1 << 20
 
 // Server serves Envoy's protocols over gRPC. It is safe for concurrent use.
 type Server struct {
@@ -49,7 +49,7 @@ func NewServer(a *Authority, config *tls.Config) *Server {
 	s.server = grpc.NewServer(
 		grpc.Creds(creds),
 		grpc.ForceServerCodecV2(codec{}),
-		grpc.MaxRecvMsgSize(a.options.MessageBytes+spareBytes),
+		grpc.MaxRecvMsgSize(a.options.MessageBytes+extraBytes),
 		grpc.ConnectionTimeout(20*time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),

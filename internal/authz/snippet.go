@@ -22,8 +22,8 @@ func Proxies() []string {
 	return []string{"envoy", "istio", "gateway", "nginx", "caddy", "traefik", "haproxy", "haproxy-lua"}
 }
 
-// Places are the addresses in a snippet: host:port, or unix:PATH for Authz.
-type Places struct {
+// Addresses are the addresses in a snippet: host:port, or unix:PATH for Authz.
+type Addresses struct {
 	Listen  string // of the proxy
 	Authz   string // of this gRPC server
 	Forward string // of this HTTP server
@@ -37,7 +37,7 @@ type Places struct {
 // names and the registered ones (RFC 7519 section 4.1).
 //
 // The error is a usage error for an unknown proxy or an invalid address.
-func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
+func Snippet(proxy string, p *plan.Plan, at Addresses) (string, error) {
 	if !slices.Contains(Proxies(), proxy) {
 		return "", fault.New(fault.UsageError, "proxy", "%q is not one of %s", proxy, strings.Join(Proxies(), ", "))
 	}
@@ -61,7 +61,7 @@ func Snippet(proxy string, p *plan.Plan, at Places) (string, error) {
 	}
 	var out strings.Builder
 	err = t.Execute(&out, struct {
-		Places
+		Addresses
 		Claims []string
 		methods
 	}{at, claimNames(p), withMessages(p, at.BearerOnly)})

@@ -188,12 +188,12 @@ func image(files []*descriptorv1.FileDescriptor) ([]byte, error) {
 	return out, nil
 }
 
-// places maps the position of a finding to its path in the descriptor, which Buf
+// locations maps the position of a finding to its path in the descriptor, which Buf
 // requires; Buf determines line and column itself.
-type places map[finding.Position][]int32
+type locations map[finding.Position][]int32
 
-func locate(files []*descriptorv1.FileDescriptor) places {
-	found := places{}
+func locate(files []*descriptorv1.FileDescriptor) locations {
+	found := locations{}
 	for _, f := range files {
 		name := f.GetFileDescriptorProto().GetName()
 		for _, l := range f.GetFileDescriptorProto().GetSourceCodeInfo().GetLocation() {
@@ -210,6 +210,6 @@ func locate(files []*descriptorv1.FileDescriptor) places {
 	return found
 }
 
-func (p places) of(at finding.Position) *descriptorv1.FileLocation {
+func (p locations) of(at finding.Position) *descriptorv1.FileLocation {
 	return &descriptorv1.FileLocation{FileName: at.File, SourcePath: p[at]}
 }

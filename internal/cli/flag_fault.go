@@ -16,7 +16,7 @@ import (
 // flagFault returns the fault for an error of pflag about the arguments args.
 func flagFault(cmd *cobra.Command, err error, args []string) error {
 	if wrong, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
-		return settings.KindOf(wrong.GetFlag()).Wrong(fault.UsageError, "--"+wrong.GetFlag().Name, quote.Shorten(wrong.GetValue()), "")
+		return settings.KindOf(wrong.GetFlag()).Invalid(fault.UsageError, "--"+wrong.GetFlag().Name, quote.Shorten(wrong.GetValue()), "")
 	}
 	if without, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
 		f := without.GetFlag()

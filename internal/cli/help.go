@@ -22,7 +22,7 @@ func newHelp(root *cobra.Command, d command.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:         "help [COMMAND | exit-codes]",
 		Short:       "Show help for a command, or list the exit codes",
-		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+		Annotations: map[string]string{settings.IgnoresConfig: "yes"},
 
 		ValidArgsFunction: topics,
 		RunE: func(_ *cobra.Command, args []string) error {

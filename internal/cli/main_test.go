@@ -206,7 +206,7 @@ func TestFlags(t *testing.T) {
 	var only []string
 	settings.EachCommand(root, func(cmd *cobra.Command) {
 		settings.EachFlag(cmd, func(f *pflag.Flag) {
-			readsNone := cmd.Annotations[settings.NeedsNoFile] != "" // neither a file nor variables
+			readsNone := cmd.Annotations[settings.IgnoresConfig] != "" // neither a file nor variables
 			if settings.IsFlagOnly(f) && !readsNone && !slices.Contains(only, f.Name) {
 				only = append(only, f.Name)
 			}

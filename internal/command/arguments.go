@@ -21,7 +21,7 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 		return nil
 	}
 	if !cmd.HasSubCommands() {
-		return MeantAsFlag(cmd, args[0], fault.New(fault.UsageError, settings.NameOf(cmd), "takes no arguments (got %q)", quote.Shorten(args[0])))
+		return SuggestFlag(cmd, args[0], fault.New(fault.UsageError, settings.NameOf(cmd), "takes no arguments (got %q)", quote.Shorten(args[0])))
 	}
 	err := fault.New(fault.UsageError, settings.NameOf(cmd), "unknown command %q", quote.Printable(args[0]))
 	if like := NearestCommand(cmd, args[0]); like != "" {
@@ -33,9 +33,9 @@ func NoArguments(cmd *cobra.Command, args []string) error {
 	return err.WithHint("%s --help lists the commands", cmd.CommandPath())
 }
 
-// MeantAsFlag adds to err, for a command without arguments, the flag that the argument
+// SuggestFlag adds to err, for a command without arguments, the flag that the argument
 // belongs to.
-func MeantAsFlag(cmd *cobra.Command, arg string, err *fault.Error) error {
+func SuggestFlag(cmd *cobra.Command, arg string, err *fault.Error) error {
 	has := func(name string) bool { return cmd.Flags().Lookup(name) != nil }
 	_, notAlg := keys.ParseAlgorithm(arg)
 	info, statErr := os.Stat(arg)

@@ -28,7 +28,7 @@ type Deps struct {
 
 // Report prints err.
 func (d Deps) Report(err error) {
-	d.Console.Report(err, func(f *fault.Error) *fault.Error { return byFlags(d.Settings.Placed(f)) })
+	d.Console.Report(err, func(f *fault.Error) *fault.Error { return withFlagRemedy(d.Settings.WithOrigin(f)) })
 }
 
 // AtFlag adds --at, the time to use instead of the current time.

@@ -15,15 +15,15 @@ func GitHubFolder(d Deps) string {
 	if root == "" || err != nil {
 		return ""
 	}
-	folder, err := filepath.Rel(resolved(root), resolved(here))
+	folder, err := filepath.Rel(resolveLinks(root), resolveLinks(here))
 	if err != nil || folder == "." || folder == ".." || strings.HasPrefix(folder, ".."+string(filepath.Separator)) {
 		return ""
 	}
 	return filepath.ToSlash(folder)
 }
 
-// resolved returns name without links, or as it is if that fails.
-func resolved(name string) string {
+// resolveLinks returns name without links, or as it is if that fails.
+func resolveLinks(name string) string {
 	if real, err := filepath.EvalSymlinks(name); err == nil {
 		return real
 	}

@@ -5,9 +5,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// byFlags returns f with its remedy described by flags and commands of jwtctl. A hint
+// withFlagRemedy returns f with its remedy described by flags and commands of jwtctl. A hint
 // that was set later is kept.
-func byFlags(f *fault.Error) *fault.Error {
+func withFlagRemedy(f *fault.Error) *fault.Error {
 	if f.Remedy == "" || f.Hint != string(f.Remedy) {
 		return f
 	}

@@ -132,8 +132,8 @@ func checkWriters(path string, info fs.FileInfo) error {
 		WithHint("use it with --config %s or JWTCTL_CONFIG=%[1]s, or let only yourself write it (chmod, chown)", quote.ShellPath(path))
 }
 
-// At returns the position of key in the file: `jwtctl.yaml:12: token.ttl`.
-func (c *File) At(key string) string {
+// Position returns the position of key in the file: `jwtctl.yaml:12: token.ttl`.
+func (c *File) Position(key string) string {
 	return fmt.Sprintf("%s:%d: %s", c.Path, c.lines[key], key)
 }
 
@@ -176,12 +176,14 @@ func (c *File) Values(key string) []string {
 // ValuePaths returns the paths under key.
 func (c *File) ValuePaths(key string) []string { return c.ResolvePaths(c.Values(key)) }
 
-// KeyAt, KeySetAt and MessageAt return the position of entry i.
-func (c *File) KeyAt(i int) string     { return c.entryAt("keys", c.Keys[i].Line, i) }
-func (c *File) KeySetAt(i int) string  { return c.entryAt("key_sets", c.KeySets[i].Line, i) }
-func (c *File) MessageAt(i int) string { return c.entryAt("messages", c.Messages[i].Line, i) }
+// KeyPosition, KeySetPosition and MessagePosition return the position of entry i.
+func (c *File) KeyPosition(i int) string    { return c.entryPosition("keys", c.Keys[i].Line, i) }
+func (c *File) KeySetPosition(i int) string { return c.entryPosition("key_sets", c.KeySets[i].Line, i) }
+func (c *File) MessagePosition(i int) string {
+	return c.entryPosition("messages", c.Messages[i].Line, i)
+}
 
-func (c *File) entryAt(list string, line, i int) string {
+func (c *File) entryPosition(list string, line, i int) string {
 	return fmt.Sprintf("%s:%d: %s[%d]", c.Path, line, list, i)
 }
 

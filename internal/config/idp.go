@@ -29,18 +29,18 @@ const (
 	clientsKey = "idp.clients"
 )
 
-// UserAt and ClientAt return the position of entry i.
-func (c *File) UserAt(i int) string   { return c.entryAt(usersKey, c.Users[i].Line, i) }
-func (c *File) ClientAt(i int) string { return c.entryAt(clientsKey, c.Clients[i].Line, i) }
+// UserPosition and ClientPosition return the position of entry i.
+func (c *File) UserPosition(i int) string   { return c.entryPosition(usersKey, c.Users[i].Line, i) }
+func (c *File) ClientPosition(i int) string { return c.entryPosition(clientsKey, c.Clients[i].Line, i) }
 
 // user is one of idp.users.
 func (r *reader) user() entry {
 	e := UserEntry{}
 	return entry{members{
-		"name":        r.textTo(&e.Name, "name on the login page"),
-		"permissions": r.textsTo(&e.Permissions, "NS:ROLE, for Temporal"),
-		"roles":       r.textsTo(&e.Roles, "roles, where idp.like has them"),
-		"groups":      r.textsTo(&e.Groups, "groups, where idp.like has them"),
+		"name":        r.stringTo(&e.Name, "name on the login page"),
+		"permissions": r.stringsTo(&e.Permissions, "NS:ROLE, for Temporal"),
+		"roles":       r.stringsTo(&e.Roles, "roles, where idp.like has them"),
+		"groups":      r.stringsTo(&e.Groups, "groups, where idp.like has them"),
 		"claims":      r.claimsTo(&e.Claims, "claims of every token of the user, by their names"),
 	}, required("name"), func(n *yaml.Node, key string, valid bool) {
 		if e.Line = n.Line; valid && e.Name == "" {
@@ -54,12 +54,12 @@ func (r *reader) user() entry {
 func (r *reader) client() entry {
 	e := ClientEntry{}
 	return entry{members{
-		"id":          r.textTo(&e.ID, "client_id"),
-		"secret":      r.textTo(&e.Secret, "client_secret; without one, the client must use PKCE"),
-		"redirects":   r.textsTo(&e.Redirects, "URLs that a login may redirect to"),
-		"audiences":   r.textsTo(&e.Audiences, "aud of the client's access tokens"),
-		"permissions": r.textsTo(&e.Permissions, "NS:ROLE, for Temporal, in the client's own tokens"),
-		"faults":      r.textsTo(&e.Faults, "faults of the client's tokens, for tests"),
+		"id":          r.stringTo(&e.ID, "client_id"),
+		"secret":      r.stringTo(&e.Secret, "client_secret; without one, the client must use PKCE"),
+		"redirects":   r.stringsTo(&e.Redirects, "URLs that a login may redirect to"),
+		"audiences":   r.stringsTo(&e.Audiences, "aud of the client's access tokens"),
+		"permissions": r.stringsTo(&e.Permissions, "NS:ROLE, for Temporal, in the client's own tokens"),
+		"faults":      r.stringsTo(&e.Faults, "faults of the client's tokens, for tests"),
 		"claims":      r.claimsTo(&e.Claims, "claims of the client's own tokens, by their names"),
 	}, required("id"), func(n *yaml.Node, key string, valid bool) {
 		if e.Line = n.Line; valid && e.ID == "" {

@@ -24,11 +24,11 @@ func lists() map[string]func(*reader) entry {
 // entry is an entry of a list, to be read or described.
 type entry struct {
 	members
-	// more is added to the schema.
-	more object
-	// end stores the entry at n after its members are read. It reports missing members
+	// extraSchema is added to the schema.
+	extraSchema object
+	// finish stores the entry at n after its members are read. It reports missing members
 	// only if all others are valid.
-	end func(n *yaml.Node, key string, valid bool)
+	finish func(n *yaml.Node, key string, valid bool)
 }
 
 // members are the members of an entry by name.
@@ -36,9 +36,9 @@ type members map[string]member
 
 // member is a possible member of an entry.
 type member struct {
-	about  string        // for editors
-	schema func() object // without about
-	read   func(n *yaml.Node, here string)
+	description string        // for editors
+	schema      func() object // without about
+	read        func(n *yaml.Node, here string)
 }
 
 // readList reads the list that is called key, and reports whether there is one.
@@ -54,29 +54,29 @@ func (r *reader) readList(key string, n *yaml.Node) bool {
 				}
 				r.unknown(at, join(key, name), slices.Sorted(maps.Keys(e.members)))
 			})
-			e.end(item, key, len(r.faults) == before)
+			e.finish(item, key, len(r.faults) == before)
 		})
 	}
 	return known
 }
 
-// textTo, and the others ending in To, return members that are read into to.
-func (r *reader) textTo(to *string, about string) member {
+// stringTo, and the others ending in To, return members that are read into to.
+func (r *reader) stringTo(to *string, about string) member {
 	return member{about, textSchema, func(n *yaml.Node, here string) { *to = r.text(n, here) }}
 }
 
-func (r *reader) textsTo(to *[]string, about string) member {
+func (r *reader) stringsTo(to *[]string, about string) member {
 	return member{about, func() object { return listOf(textSchema()) }, func(n *yaml.Node, here string) {
 		r.items(n, here, func(key string, item *yaml.Node) { *to = append(*to, r.text(item, key)) })
 	}}
 }
 
-// pathTo is textTo for a path, which is relative to the file's folder.
+// pathTo is stringTo for a path, which is relative to the file's folder.
 func (r *reader) pathTo(to *string, about string) member {
 	return member{about, textSchema, func(n *yaml.Node, here string) { *to = r.out.resolvePath(r.text(n, here)) }}
 }
 
-func (r *reader) flagTo(to *bool, about string) member {
+func (r *reader) boolTo(to *bool, about string) member {
 	return member{about, func() object { return object{"type": "boolean"} }, func(n *yaml.Node, here string) {
 		if n.Tag != "!!bool" {
 			r.fail(n, here, "must be true or false")
@@ -105,9 +105,9 @@ func (r *reader) key() entry {
 	e := KeyEntry{}
 	known := r.rules(&e.Rules)
 	maps.Copy(known, members{
-		"id":        r.textTo(&e.ID, "key id; default: the file's own, else the RFC 7638 thumbprint"),
+		"id":        r.stringTo(&e.ID, "key id; default: the file's own, else the RFC 7638 thumbprint"),
 		"algorithm": {"", algorithmSchema, func(n *yaml.Node, here string) { e.Algorithm = r.algorithm(n, here) }},
-		"issuer":    r.textTo(&e.Issuer, "the issuer whose tokens it signs and verifies"),
+		"issuer":    r.stringTo(&e.Issuer, "the issuer whose tokens it signs and verifies"),
 		"file":      r.pathTo(&e.File, "PEM, JWK or JWKS"),
 		"secret": {"env:NAME, the variable that holds the secret of HS256, HS384 or HS512", secretSchema, func(n *yaml.Node, here string) {
 			variable, isVariable := strings.CutPrefix(r.text(n, here), "env:")
@@ -139,8 +139,8 @@ func (r *reader) keySet() entry {
 	e := KeySetEntry{}
 	known := r.rules(&e.Rules)
 	maps.Copy(known, members{
-		"issuer":           r.textTo(&e.Issuer, "the issuer whose tokens it verifies"),
-		"oidc_discovery":   r.flagTo(&e.OIDCDiscovery, "find the set through the issuer's OpenID configuration"),
+		"issuer":           r.stringTo(&e.Issuer, "the issuer whose tokens it verifies"),
+		"oidc_discovery":   r.boolTo(&e.OIDCDiscovery, "find the set through the issuer's OpenID configuration"),
 		"refresh_interval": r.durationTo(&e.RefreshInterval, "age at which the set is refetched"),
 		"jwks": {"file or URL of the JWK set", textSchema, func(n *yaml.Node, here string) {
 			e.JWKS = r.text(n, here)
@@ -176,8 +176,8 @@ func (r *reader) message() entry {
 	more["oneOf"] = []object{required("method"), required("type")}
 	return entry{members{
 		"files":  r.pathTo(&e.Files, "pattern of paths, with * and **"),
-		"method": r.textTo(&e.Method, "pkg.Service/Method whose policy applies"),
-		"type":   r.textTo(&e.Type, "pkg.Message whose annotations apply"),
+		"method": r.stringTo(&e.Method, "pkg.Service/Method whose policy applies"),
+		"type":   r.stringTo(&e.Type, "pkg.Message whose annotations apply"),
 	}, more, func(n *yaml.Node, key string, valid bool) {
 		e.Line = n.Line
 		switch {
@@ -200,7 +200,7 @@ func (r *reader) claims(n *yaml.Node, key string) {
 // claimsOf reads claims by their names.
 func (r *reader) claimsOf(n *yaml.Node, key string) (list []token.Claim) {
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
-		if hasTime(value) {
+		if hasTimestamp(value) {
 			r.failHint(value, join(key, name), "put it in quotes", "a date would change its form")
 			return
 		}
@@ -224,7 +224,7 @@ func (r *reader) claimsOf(n *yaml.Node, key string) (list []token.Claim) {
 	return list
 }
 
-// hasTime reports whether n has a value that YAML reads as a time.
-func hasTime(n *yaml.Node) bool {
-	return n.ShortTag() == "!!timestamp" || slices.ContainsFunc(n.Content, hasTime)
+// hasTimestamp reports whether n has a value that YAML reads as a time.
+func hasTimestamp(n *yaml.Node) bool {
+	return n.ShortTag() == "!!timestamp" || slices.ContainsFunc(n.Content, hasTimestamp)
 }

@@ -7,9 +7,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// OtherNames returns the names that other tools, and claims, use for our flags and keys;
+// Aliases returns the names that other tools, and claims, use for our flags and keys;
 // the first one that a command has is meant.
-func OtherNames(name string) []string {
+func Aliases(name string) []string {
 	return map[string][]string{
 		"addr": {"listen"}, "address": {"listen"}, "bind": {"listen"}, "host": {"listen"}, "port": {"listen"},
 		"audience": {"aud"}, "aud": {"audience"}, "issuer": {"iss"}, "subject": {"sub"}, "algorithm": {"alg"},
@@ -26,7 +26,7 @@ func OtherNames(name string) []string {
 
 // Nearest returns the element of known that was probably meant by name, or "".
 func Nearest(name string, known []string) string {
-	for _, other := range OtherNames(strings.ReplaceAll(name, "_", "-")) {
+	for _, other := range Aliases(strings.ReplaceAll(name, "_", "-")) {
 		for _, like := range []string{other, strings.ReplaceAll(other, "-", "_")} {
 			if slices.Contains(known, like) {
 				return like

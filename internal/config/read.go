@@ -230,7 +230,7 @@ func (r *reader) value(key string, kind Kind, at, n *yaml.Node) {
 		}
 		r.out.values[key] = []string{n.Value}
 	case (t == "string" || t == "stringArray") && n.Tag == "!!str":
-		if kind.Words != nil && !slices.Contains(kind.Words, n.Value) {
+		if kind.Choices != nil && !slices.Contains(kind.Choices, n.Value) {
 			r.fail(n, key, "%q %s", quote.Printable(n.Value), kind.Needed())
 			return
 		}

@@ -16,11 +16,11 @@ import (
 // rules returns the members of an entry that are rules for the tokens of its issuer.
 func (r *reader) rules(to *keys.Rules) members {
 	return members{
-		"audiences":      r.textsTo(&to.Audiences, "accepted audiences: aud of every token of the issuer must have one"),
-		"type":           r.textTo(&to.Type, "typ that every token of the issuer must have, such as at+jwt"),
+		"audiences":      r.stringsTo(&to.Audiences, "accepted audiences: aud of every token of the issuer must have one"),
+		"type":           r.stringTo(&to.Type, "typ that every token of the issuer must have, such as at+jwt"),
 		"max_lifetime":   r.durationTo(&to.MaxLifetime, "maximum lifetime from iat to exp, which are then required"),
 		"max_age":        r.durationTo(&to.MaxAge, "maximum age counted from iat, which is then required"),
-		"require_expiry": r.flagTo(&to.RequireExpiry, "refuse tokens of the issuer without exp"),
+		"require_expiry": r.boolTo(&to.RequireExpiry, "refuse tokens of the issuer without exp"),
 	}
 }
 
@@ -65,20 +65,20 @@ func (r *reader) shareRules() {
 
 // RuleEntry is an issuer, or an entry without one, with the rules for its tokens.
 type RuleEntry struct {
-	// Of is the issuer, or else identifies the entry: its ID, file, variable or set.
-	// Shown is Of for messages, without what may be secret in a URL.
-	Of, Shown string
-	Rules     keys.Rules
-	Line      int
+	// Name is the issuer, or else identifies the entry: its ID, file, variable or set.
+	// Shown is Name for messages, without what may be secret in a URL.
+	Name, Shown string
+	Rules       keys.Rules
+	Line        int
 }
 
 // RuleEntries returns each issuer once, and each entry without one, with its rules, even
 // if there are none.
 func (c *File) RuleEntries() []RuleEntry {
 	var list []RuleEntry
-	add := func(of, shown string, r keys.Rules, line int) {
-		if !slices.ContainsFunc(list, func(e RuleEntry) bool { return e.Of == of }) {
-			list = append(list, RuleEntry{of, shown, r, line})
+	add := func(name, shown string, r keys.Rules, line int) {
+		if !slices.ContainsFunc(list, func(e RuleEntry) bool { return e.Name == name }) {
+			list = append(list, RuleEntry{name, shown, r, line})
 		}
 	}
 	for _, e := range c.Keys {

@@ -66,14 +66,14 @@ func (e entry) schema() object {
 	properties := object{}
 	for name, m := range e.members {
 		s := m.schema()
-		if m.about != "" {
-			s["description"] = m.about
+		if m.description != "" {
+			s["description"] = m.description
 		}
 		properties[name] = s
 	}
 	whole := mapping(properties)
 	whole["type"] = "object"
-	maps.Copy(whole, e.more)
+	maps.Copy(whole, e.extraSchema)
 	return whole
 }
 
@@ -98,8 +98,8 @@ const durationPattern = `^[+-]?(0|([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|
 func (k Kind) schema() object {
 	s := object{"description": k.Usage}
 	switch {
-	case k.Words != nil:
-		s["enum"] = k.Words
+	case k.Choices != nil:
+		s["enum"] = k.Choices
 	case k.Type == "bool":
 		s["type"] = "boolean"
 	case k.Type == "int":

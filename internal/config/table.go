@@ -21,8 +21,8 @@ var table string
 type Kind struct {
 	// Type is pflag's type: bool, int, duration, string or stringArray.
 	Type string
-	// Words are the choices, or nil.
-	Words []string
+	// Choices are the choices, or nil.
+	Choices []string
 	// Usage is the help.
 	Usage string
 	// Must says what a value must be, or "" if Type says it.
@@ -65,7 +65,7 @@ func parseRow(row string) (key string, k Kind) {
 	cells := strings.SplitN(row, "\t", 4)
 	k = Kind{Type: cells[1], Usage: cells[3]}
 	if cells[2] != "" {
-		k.Words = strings.Split(cells[2], " ")
+		k.Choices = strings.Split(cells[2], " ")
 	}
 	return cells[0], k
 }
@@ -76,10 +76,10 @@ func (k Kind) Needed() string {
 		return k.Must
 	}
 	switch {
-	case len(k.Words) == 2:
-		return "is neither " + k.Words[0] + " nor " + k.Words[1]
-	case k.Words != nil:
-		return "is not one of " + strings.Join(k.Words, ", ")
+	case len(k.Choices) == 2:
+		return "is neither " + k.Choices[0] + " nor " + k.Choices[1]
+	case k.Choices != nil:
+		return "is not one of " + strings.Join(k.Choices, ", ")
 	case k.Type == "duration":
 		return "must be a duration such as 90s, 10m or 1h30m"
 	case k.Type == "bool":
@@ -90,10 +90,10 @@ func (k Kind) Needed() string {
 	return fmt.Sprintf("must be a %s", k.Type)
 }
 
-// Wrong returns the error for an invalid value, with a hint if it is clear what was
+// Invalid returns the error for an invalid value, with a hint if it is clear what was
 // meant. of says what the value is for.
-func (k Kind) Wrong(code fault.Code, what, value, of string) error {
-	if k.Words != nil {
+func (k Kind) Invalid(code fault.Code, what, value, of string) error {
+	if k.Choices != nil {
 		return fault.New(code, what, "%q %s", value, k.Needed())
 	}
 	err := fault.New(code, what, "invalid value %q%s: %s", value, of, k.Needed())

@@ -61,8 +61,8 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Err returns the first write error, or nil.
 func (w *Writer) Err() error { return w.err }
 
-// Say prints a line to stderr, unless -q.
-func (c *Console) Say(format string, args ...any) {
+// Info prints a line to stderr, unless -q.
+func (c *Console) Info(format string, args ...any) {
 	if !c.Quiet {
 		_, _ = fmt.Fprintln(c.sys.Err, quote.Message(fmt.Sprintf(format, args...)))
 	}
@@ -75,7 +75,7 @@ func (c *Console) Detail(format string, args ...any) {
 	case c.log != nil:
 		c.log.Debug(quote.Message(fmt.Sprintf(format, args...)))
 	default:
-		c.Say(format, args...)
+		c.Info(format, args...)
 	}
 }
 
@@ -115,8 +115,8 @@ func (c *Console) Unverified(why, text string) {
 	}
 }
 
-// Danger prints a warning that no flag silences.
-func (c *Console) Danger(format string, args ...any) {
+// AlwaysWarn prints a warning that no flag silences.
+func (c *Console) AlwaysWarn(format string, args ...any) {
 	c.line(c.Styles().Bad, "WARNING:", fmt.Sprintf(format, args...))
 }
 
@@ -150,8 +150,8 @@ func (c *Console) logOptions() *slog.HandlerOptions {
 	return &slog.HandlerOptions{Level: level}
 }
 
-// Counted returns a number with the noun in singular or plural.
-func Counted(n int, one, many string) string {
+// Count returns a number with the noun in singular or plural.
+func Count(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}

@@ -6,13 +6,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// AnsweredNo is the exit code of an answer that is already on stdout: nothing more is
+// NegativeAnswer is the exit code of an answer that is already on stdout: nothing more is
 // printed for it.
-type AnsweredNo struct{ Code fault.Code }
+type NegativeAnswer struct{ Code fault.Code }
 
-func (n AnsweredNo) Error() string { return string(n.Code) }
+func (n NegativeAnswer) Error() string { return string(n.Code) }
 
-func (n AnsweredNo) Unwrap() error { return &fault.Error{Code: n.Code} }
+func (n NegativeAnswer) Unwrap() error { return &fault.Error{Code: n.Code} }
 
 // Report prints err: a line `jwtctl: what: why` for each fault, then its hint, once for
 // consecutive faults with the same hint. place replaces each fault by one in terms of the
@@ -22,7 +22,7 @@ func (c *Console) Report(err error, place func(*fault.Error) *fault.Error) {
 	defer c.reporting.Unlock()
 	var list []*fault.Error
 	for _, e := range fault.All(err) {
-		if _, said := e.(AnsweredNo); said {
+		if _, said := e.(NegativeAnswer); said {
 			continue
 		}
 		var f *fault.Error

@@ -66,7 +66,7 @@ func CheckOut(out string, inputs []string) error {
 			return fault.New(fault.FileConflict, out, "is also an input (%s)", in).WithHint("write to another file")
 		}
 	}
-	if HoldsPrivateKey(out) {
+	if HasPrivateKey(out) {
 		return fault.New(fault.FileExists, out, "holds a private key, which is not overwritten").WithHint("write to another file, or remove it yourself")
 	}
 	if _, err := os.Stat(files.Folder(out)); errors.Is(err, fs.ErrNotExist) {
@@ -81,8 +81,8 @@ func IsPublic(path string) bool {
 	return err == nil && !private
 }
 
-// HoldsPrivateKey reports whether path is a file with a private key.
-func HoldsPrivateKey(path string) bool {
+// HasPrivateKey reports whether path is a file with a private key.
+func HasPrivateKey(path string) bool {
 	if info, err := os.Lstat(path); err != nil || !info.Mode().IsRegular() {
 		return false
 	}

@@ -6,17 +6,17 @@ import (
 	"github.com/charmbracelet/lipgloss"
 )
 
-// narrowest is the width below which wrapping is left to the terminal.
-const narrowest = 40
+// minColumns is the width below which wrapping is left to the terminal.
+const minColumns = 40
 
-// widest is the width of paragraphs on wider terminals, and without a terminal.
-const widest = 80
+// maxColumns is the width of paragraphs on wider terminals, and without a terminal.
+const maxColumns = 80
 
 // Fill wraps the paragraphs of text for a terminal with this number of columns. Lines
 // that start with a space, such as examples, stay unchanged.
 func Fill(text string, columns int) string {
-	if columns < narrowest || columns > widest {
-		columns = widest
+	if columns < minColumns || columns > maxColumns {
+		columns = maxColumns
 	}
 	var b strings.Builder
 	used := 0 // cells used on the current line of a paragraph
@@ -69,7 +69,7 @@ func WrapCommand(line string, columns int) string {
 // by two more. It puts end at the end of each broken line. A word that is too long is not
 // broken.
 func wrap(text string, columns int, end string) string {
-	if columns < narrowest {
+	if columns < minColumns {
 		return text
 	}
 	var b strings.Builder

@@ -43,7 +43,7 @@ func TestWrapKeepsWords(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[a-c鍵\- \n]{0,300}`).Draw(t, "text")
-		columns := rapid.IntRange(narrowest, 90).Draw(t, "columns")
+		columns := rapid.IntRange(minColumns, 90).Draw(t, "columns")
 		got := wrap(text, columns, "")
 		if a, b := strings.Fields(got), strings.Fields(text); strings.Join(a, " ") != strings.Join(b, " ") {
 			t.Fatalf("got %q from %q", got, text)

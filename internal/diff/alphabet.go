@@ -30,7 +30,7 @@ func alphabet(tests []func(rune) bool, edges []rune) []rune {
 				kind.WriteByte('0')
 			}
 		}
-		r := legible(lo, hi)
+		r := readable(lo, hi)
 		known, ok := best[kind.String()]
 		if !ok {
 			order = append(order, kind.String())
@@ -50,7 +50,7 @@ func alphabet(tests []func(rune) bool, edges []rune) []rune {
 // preferred are the runes to use in examples, if there is a choice.
 const preferred = "a0A-_.:/ "
 
-func legible(lo, hi rune) rune {
+func readable(lo, hi rune) rune {
 	for _, r := range preferred {
 		if lo <= r && r <= hi {
 			return r

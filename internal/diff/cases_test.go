@@ -186,15 +186,15 @@ func TestPlaces(t *testing.T) {
 		line    int
 		deleted bool
 	}{{7, true}, {5, false}} {
-		if at, deleted := changes[i].At(); at.Line != want.line || deleted != want.deleted || changes[i].NewAt.Line != 5 || changes[i].OldAt.Line != 7 {
+		if at, deleted := changes[i].Pos(); at.Line != want.line || deleted != want.deleted || changes[i].NewPos.Line != 5 || changes[i].OldPos.Line != 7 {
 			t.Errorf("%v %v, %+v", at, deleted, changes[i])
 		}
 	}
 	found := Findings(changes, nil)
-	if !strings.Contains(found[0].Message, "(the annotation was at "+changes[0].OldAt.String()+")") || strings.Contains(found[1].Message, "was at") {
+	if !strings.Contains(found[0].Message, "(the annotation was at "+changes[0].OldPos.String()+")") || strings.Contains(found[1].Message, "was at") {
 		t.Errorf("%+v", found)
 	}
-	if changes = of(t, in(``, ``), "message E {}"); len(changes) != 2 || changes[0].NewAt.Line != 0 || !changes[0].Deleted {
+	if changes = of(t, in(``, ``), "message E {}"); len(changes) != 2 || changes[0].NewPos.Line != 0 || !changes[0].Deleted {
 		t.Errorf("%+v", changes)
 	}
 	if found = Findings(changes, nil); found[0].Pos.Line == 0 || !strings.Contains(found[0].Message, "(was at ") {

@@ -13,7 +13,7 @@ type Checks struct {
 	Leeway time.Duration
 	// RefuseUnknown refuses fields that their type does not declare.
 	RefuseUnknown bool
-	At            descset.Position
+	Pos           descset.Position
 }
 
 // WithChecks adds changes of the settings to changes.
@@ -24,7 +24,7 @@ func WithChecks(changes []Change, before, after Checks) []Change {
 			kind = "check-loosened"
 		}
 		if old != now {
-			changes = append(changes, setting(kind, subject, name, old, now, before.At, after.At))
+			changes = append(changes, setting(kind, subject, name, old, now, before.Pos, after.Pos))
 		}
 	}
 	add("leeway", "every token", before.Leeway.String(), after.Leeway.String(), after.Leeway > before.Leeway)

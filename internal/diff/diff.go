@@ -34,9 +34,9 @@ type Change struct {
 	What string
 	// Old and New describe the state before and after; "" means nothing.
 	Old, New string
-	// OldAt and NewAt are the positions of the annotation in the two versions, or of the
+	// OldPos and NewPos are the positions of the annotation in the two versions, or of the
 	// annotated element if it has none, or zero if that does not exist.
-	OldAt, NewAt descset.Position
+	OldPos, NewPos descset.Position
 	// Deleted is set if the annotation, or the whole subject, is only in the old version.
 	Deleted bool
 	// Message describes the change, without a capital or a final full stop.
@@ -50,13 +50,13 @@ type Change struct {
 // Fails reports whether the change is Weaker or Unknown and not accepted.
 func (c Change) Fails() bool { return c.Direction >= Unknown && c.Accepted == nil }
 
-// At returns the position of the annotation in the new version or, if deleted is true, in
+// Pos returns the position of the annotation in the new version or, if deleted is true, in
 // the old one.
-func (c Change) At() (at descset.Position, deleted bool) {
+func (c Change) Pos() (at descset.Position, deleted bool) {
 	if c.Deleted {
-		return c.OldAt, true
+		return c.OldPos, true
 	}
-	return c.NewAt, false
+	return c.NewPos, false
 }
 
 // InvalidError is returned if a version has errors, so that it cannot be enforced (A101)
@@ -90,7 +90,7 @@ func Compare(before, after *policy.Policy) ([]Change, error) {
 			return nil, &InvalidError{Old: p == before && p != after, Err: err}
 		}
 	}
-	a, b, ask := newSide(before), newSide(after), newOracle()
+	a, b, ask := newSide(before), newSide(after), newInclusionCache()
 	kinds := byID()
 	var changes []Change
 	reported := map[string]bool{}
@@ -108,7 +108,7 @@ func Compare(before, after *policy.Policy) ([]Change, error) {
 			}
 			direction = Stronger // only the reverse is undecided
 		}
-		l.old, l.new, l.what, l.shown = l.new, l.old, cmp.Or(l.back, l.what), cmp.Or(l.backShown, l.shown)
+		l.old, l.new, l.what, l.label = l.new, l.old, cmp.Or(l.reverse, l.what), cmp.Or(l.reverseLabel, l.label)
 		changes = append(changes, l.change(kind, direction, l.to, l.from))
 	}
 	return sorted(changes), nil
@@ -116,7 +116,7 @@ func Compare(before, after *policy.Policy) ([]Change, error) {
 
 func sorted(changes []Change) []Change {
 	slices.SortFunc(changes, func(a, b Change) int {
-		p, q := cmp.Or(a.NewAt, a.OldAt), cmp.Or(b.NewAt, b.OldAt)
+		p, q := cmp.Or(a.NewPos, a.OldPos), cmp.Or(b.NewPos, b.OldPos)
 		return cmp.Or(
 			cmp.Compare(b.Direction, a.Direction),
 			cmp.Compare(p.File, q.File), cmp.Compare(p.Line, q.Line), cmp.Compare(p.Column, q.Column),
@@ -130,20 +130,20 @@ func sorted(changes []Change) []Change {
 
 // place is the subject of a change in one version.
 type place struct {
-	subject string           // "" if it does not exist
-	at      descset.Position // of the annotation; zero if there is none
-	stands  descset.Position // of the annotated element
+	subject  string           // "" if it does not exist
+	pos      descset.Position // of the annotation; zero if there is none
+	declared descset.Position // of the annotated element
 }
 
 // on returns p with another position for the annotation or a part of it.
 func (p place) on(at descset.Position) place {
 	if at != (descset.Position{}) {
-		p.at = at
+		p.pos = at
 	}
 	return p
 }
 
-func (p place) position() descset.Position { return cmp.Or(p.at, p.stands) }
+func (p place) position() descset.Position { return cmp.Or(p.pos, p.declared) }
 
 // loss is a requirement of one policy that the other does not have. The gains of a change
 // are the losses of its reverse, so both use the same code.
@@ -153,11 +153,11 @@ type loss struct {
 	unknown  bool   // undecided
 	from, to place
 	what     string
-	shown    string // what in words; "" means what itself
-	// back and backShown are what and shown for the reverse.
-	back, backShown string
-	because         string // added to the text of a loss, but not of a gain
-	old, new        string
+	label    string // what in words; "" means what itself
+	// reverse and reverseLabel are what and label for the reverse change.
+	reverse, reverseLabel string
+	reason                string // added to the text of a loss, but not of a gain
+	old, new              string
 }
 
 func (l loss) direction(k Kind) Direction {
@@ -170,11 +170,11 @@ func (l loss) direction(k Kind) Direction {
 func (l loss) change(k Kind, d Direction, before, after place) Change {
 	c := Change{
 		Kind: k.ID, Direction: d, Subject: cmp.Or(after.subject, before.subject), What: l.what, Old: l.old, New: l.new,
-		OldAt: before.position(), NewAt: after.position(), Deleted: after.at == descset.Position{} && before.at != descset.Position{} || after.position() == descset.Position{},
+		OldPos: before.position(), NewPos: after.position(), Deleted: after.pos == descset.Position{} && before.pos != descset.Position{} || after.position() == descset.Position{},
 	}
-	c.Message = strings.NewReplacer("{s}", c.Subject, "{w}", cmp.Or(l.shown, l.what), "{q}", strconv.Quote(l.what)).Replace(k.Text)
+	c.Message = strings.NewReplacer("{s}", c.Subject, "{w}", cmp.Or(l.label, l.what), "{q}", strconv.Quote(l.what)).Replace(k.Text)
 	if d >= Unknown {
-		c.Message += l.because
+		c.Message += l.reason
 		c.Gain = k.Gain
 	}
 	if variable(l.old) || variable(l.new) || variable(l.what) {

@@ -56,7 +56,7 @@ func (p *pass) claim(from, to place, old, now *policy.Field, desc protoreflect.F
 			l.kind = "raw-claims-not-taken"
 		}
 		if desc == nil {
-			l.because = fmt.Sprintf("; the field was removed, and readers that still use number %d get an unchecked value", old.Desc.Number())
+			l.reason = fmt.Sprintf("; the field was removed, and readers that still use number %d get an unchecked value", old.Desc.Number())
 		}
 		p.add(l)
 		return

@@ -26,19 +26,19 @@ func Findings(changes []Change, name func(descset.Position) string) []finding.Fi
 	}
 	var list []finding.Finding
 	for _, c := range changes {
-		at := c.NewAt
+		at := c.NewPos
 		if at == (descset.Position{}) {
-			at = c.OldAt
+			at = c.OldPos
 		}
 		f := finding.Finding{
 			Severity: finding.Note, Rule: c.Kind, Subject: c.Subject, Message: c.Direction.String() + ": " + c.Message,
 			Pos: finding.Position(at),
 		}
 		switch {
-		case c.NewAt == descset.Position{}:
-			f.Message += fmt.Sprintf(" (was at %s)", name(c.OldAt))
+		case c.NewPos == descset.Position{}:
+			f.Message += fmt.Sprintf(" (was at %s)", name(c.OldPos))
 		case c.Deleted:
-			f.Message += fmt.Sprintf(" (the annotation was at %s)", name(c.OldAt))
+			f.Message += fmt.Sprintf(" (the annotation was at %s)", name(c.OldPos))
 		}
 		if c.Gain != "" {
 			f.Message += "; " + clause(c.Gain)
@@ -83,6 +83,6 @@ var detail = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(
 
 // Purpose returns Text as a general sentence.
 func (k Kind) Purpose() string {
-	text := strings.Replace(detail().ReplaceAllString(k.Text, ""), "{s}", k.Of, 1)
+	text := strings.Replace(detail().ReplaceAllString(k.Text, ""), "{s}", k.SubjectKind, 1)
 	return strings.ToUpper(text[:1]) + text[1:] + "."
 }

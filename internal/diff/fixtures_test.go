@@ -44,7 +44,7 @@ func TestFixtures(t *testing.T) {
 				}
 			}
 			for _, c := range append(there, back...) {
-				if at, _ := c.At(); at.Line == 0 || c.Subject == "" || (c.Gain == "") != (c.Direction < Unknown) {
+				if at, _ := c.Pos(); at.Line == 0 || c.Subject == "" || (c.Gain == "") != (c.Direction < Unknown) {
 					t.Errorf("no position, subject or gain: %+v", c)
 				}
 			}

@@ -31,8 +31,8 @@ type Kind struct {
 	// Direction is the direction of changes of the kind; some changes of a Weaker kind
 	// may be Unknown.
 	Direction Direction
-	// Of says what such a change is about: "a method".
-	Of string
+	// SubjectKind says what such a change is about: "a method".
+	SubjectKind string
 	// Text describes the change; {s} is the subject, {w} the What, and {q} the What in
 	// quotes.
 	Text string

@@ -10,9 +10,9 @@ import (
 type verdict int
 
 const (
-	fails  verdict = iota
-	partly         // false, but no example is known
-	untold         // too hard, or depends on more than annotations
+	fails     verdict = iota
+	partly            // false, but no example is known
+	undecided         // too hard, or depends on more than annotations
 	holds
 )
 
@@ -25,8 +25,8 @@ const (
 	maxAllSteps = 50 * maxSteps
 )
 
-// oracle answers included once for each question: the methods of a service ask the same.
-type oracle struct {
+// inclusionCache answers included once for each question: the methods of a service ask the same.
+type inclusionCache struct {
 	known map[[2]string]answer
 	steps int
 }
@@ -36,14 +36,14 @@ type answer struct {
 	example string
 }
 
-func newOracle() *oracle { return &oracle{known: map[[2]string]answer{}} }
+func newInclusionCache() *inclusionCache { return &inclusionCache{known: map[[2]string]answer{}} }
 
-func (o *oracle) included(narrow, wide string) (verdict, string) {
+func (o *inclusionCache) included(narrow, wide string) (verdict, string) {
 	question := [2]string{narrow, wide}
 	a, known := o.known[question]
 	if !known {
 		steps := 0
-		if a.verdict = untold; o.steps < maxAllSteps {
+		if a.verdict = undecided; o.steps < maxAllSteps {
 			a.verdict, a.example, steps = included(narrow, wide)
 		}
 		o.known[question] = a
@@ -60,13 +60,13 @@ func included(narrow, wide string) (_ verdict, example string, steps int) {
 	a, errA := compile(narrow)
 	b, errB := compile(wide)
 	if errA != nil || errB != nil {
-		return untold, "", 0
+		return undecided, "", 0
 	}
 	s := search{a: automaton{prog: a}, b: automaton{prog: b}, known: map[string]bool{}}
-	s.looks = looks(a) || looks(b)
-	tests, edges := runeTests(s.looks, a, b)
+	s.assertions = hasAssertions(a) || hasAssertions(b)
+	tests, edges := runeTests(s.assertions, a, b)
 	if s.a.steps = len(tests) * len(edges); s.a.steps > maxSteps {
-		return untold, "", maxSteps
+		return undecided, "", maxSteps
 	}
 	s.runes = alphabet(tests, edges)
 	found, example := s.run()
@@ -81,8 +81,8 @@ func compile(pattern string) (*syntax.Prog, error) {
 	return syntax.Compile(re.Simplify())
 }
 
-// looks reports whether p depends on both sides of a position, like \b.
-func looks(p *syntax.Prog) bool {
+// hasAssertions reports whether p depends on both sides of a position, like \b.
+func hasAssertions(p *syntax.Prog) bool {
 	return slices.ContainsFunc(p.Inst, func(i syntax.Inst) bool { return i.Op == syntax.InstEmptyWidth })
 }
 
@@ -142,11 +142,11 @@ func (m *automaton) accepts(in []uint32, flags syntax.EmptyOp) bool {
 
 // search walks both automata, shortest texts first.
 type search struct {
-	a, b  automaton
-	looks bool
-	runes []rune // one of each class that the patterns distinguish
-	nodes []node
-	known map[string]bool
+	a, b       automaton
+	assertions bool
+	runes      []rune // one of each class that the patterns distinguish
+	nodes      []node
+	known      map[string]bool
 }
 
 type node struct {
@@ -155,8 +155,8 @@ type node struct {
 	up   int  // the node before it; -1 if none
 }
 
-// spent reports whether the limits are reached.
-func (s *search) spent() bool { return len(s.nodes) > maxStates || s.a.steps+s.b.steps > maxSteps }
+// exhausted reports whether the limits are reached.
+func (s *search) exhausted() bool { return len(s.nodes) > maxStates || s.a.steps+s.b.steps > maxSteps }
 
 func (s *search) run() (verdict, string) {
 	s.visit(node{[]uint32{uint32(s.a.prog.Start)}, []uint32{uint32(s.b.prog.Start)}, -1, -1})
@@ -170,8 +170,8 @@ func (s *search) run() (verdict, string) {
 		var a, b []uint32
 		flags := syntax.EmptyOp(0xff)
 		for _, r := range s.runes {
-			if s.spent() {
-				return untold, ""
+			if s.exhausted() {
+				return undecided, ""
 			}
 			if f := syntax.EmptyOpContext(n.last, r); f != flags {
 				flags, a, b = f, s.a.reach(n.a, f), s.b.reach(n.b, f)
@@ -188,7 +188,7 @@ func (s *search) visit(n node) {
 		return
 	}
 	context := syntax.EmptyOp(0)
-	if s.looks {
+	if s.assertions {
 		// The classes of runes that assertions distinguish: none, line end, word or
 		// other.
 		context = syntax.EmptyOpContext(n.last, 'a')

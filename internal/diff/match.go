@@ -13,30 +13,30 @@ import (
 
 // matched pairs the elements of two versions: first by name, then renamed ones.
 type matched[T any] struct {
-	pairs [][2]T
-	fresh []T // only in the later version
-	gone  []T // only in the earlier one
+	pairs   [][2]T
+	added   []T // only in the later version
+	removed []T // only in the earlier one
 }
 
 // match pairs by each of keys in turn, if a key is unique among the remaining elements on
 // either side. The result does not depend on which version is first.
 func match[T any](from, to []T, keys ...func(T) string) matched[T] {
-	m := matched[T]{gone: from, fresh: to}
+	m := matched[T]{removed: from, added: to}
 	for _, key := range keys {
-		a, b := unique(m.gone, key), unique(m.fresh, key)
+		a, b := unique(m.removed, key), unique(m.added, key)
 		pick := func(x T) bool {
 			k := key(x)
 			_, inA := a[k]
 			_, inB := b[k]
 			return k != "" && inA && inB
 		}
-		for _, x := range m.gone {
+		for _, x := range m.removed {
 			if pick(x) {
 				m.pairs = append(m.pairs, [2]T{x, b[key(x)]})
 			}
 		}
-		m.gone = slices.DeleteFunc(slices.Clone(m.gone), pick)
-		m.fresh = slices.DeleteFunc(slices.Clone(m.fresh), pick)
+		m.removed = slices.DeleteFunc(slices.Clone(m.removed), pick)
+		m.added = slices.DeleteFunc(slices.Clone(m.added), pick)
 	}
 	return m
 }

@@ -91,7 +91,7 @@ func (p *pass) parentClaims(f, t *policy.Message) {
 	}
 	decided := p.from.decides(f)
 	for claim, level := range p.to.decides(t) {
-		if level > decided[claim] && p.from.hands(claim)[f] && p.to.hands(claim)[t] {
+		if level > decided[claim] && p.from.inheritors(claim)[f] && p.to.inheritors(claim)[t] {
 			p.add(loss{kind: "parent-claim-shadowed", from: from, to: to, what: claim})
 		}
 	}
@@ -110,7 +110,7 @@ func (p *pass) signing(f, t *policy.Message) {
 	}
 	a, b := p.from.lifetime(f), p.to.lifetime(t)
 	l.old, l.new, l.what = a.String(), b.String(), b.String()+", no longer "+a.String()
-	l.back = a.String() + ", no longer " + b.String()
+	l.reverse = a.String() + ", no longer " + b.String()
 	l.from, l.to = l.from.on(old.ExpiresSecondsPos), l.to.on(now.ExpiresSecondsPos)
 	switch {
 	case a == b || a.never():
@@ -148,7 +148,7 @@ func (l lifetime) String() string {
 }
 
 func (s *side) lifetime(m *policy.Message) lifetime {
-	l := lifetime{-1, s.flat.Flatten(m).Sets("exp") || s.hands("exp")[m]}
+	l := lifetime{-1, s.flat.Flatten(m).Sets("exp") || s.inheritors("exp")[m]}
 	for _, d := range m.TokenField().AnnotationClaims() {
 		switch {
 		case d.Claim != "exp":

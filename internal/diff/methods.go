@@ -8,29 +8,29 @@ import (
 
 // pass collects the requirements of one version that the other does not have.
 type pass struct {
-	from, to *side
-	oracle   *oracle
-	kinds    map[string]Kind
-	found    []loss
-	trials   map[trial]bool
-	guards   map[string][]*policy.Method // by twins
-	done     map[[2]*policy.Message]bool
-	paired   map[*policy.Message]bool // messages of to that were compared with one of from
+	from, to   *side
+	inclusions *inclusionCache
+	kinds      map[string]Kind
+	found      []loss
+	compared   map[methodPair]bool
+	guards     map[string][]*policy.Method // by twins
+	done       map[[2]*policy.Message]bool
+	paired     map[*policy.Message]bool // messages of to that were compared with one of from
 }
 
-func newPass(from, to *side, ask *oracle, kinds map[string]Kind) *pass {
-	return &pass{from: from, to: to, oracle: ask, kinds: kinds, trials: map[trial]bool{}, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
+func newPass(from, to *side, ask *inclusionCache, kinds map[string]Kind) *pass {
+	return &pass{from: from, to: to, inclusions: ask, kinds: kinds, compared: map[methodPair]bool{}, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
 }
 
 // losses returns the requirements of from that to does not have.
-func losses(from, to *side, ask *oracle, kinds map[string]Kind) []loss {
+func losses(from, to *side, ask *inclusionCache, kinds map[string]Kind) []loss {
 	p := newPass(from, to, ask, kinds)
 	p.services()
 	messages := matchMessages(from.Messages, to.Messages)
 	for _, m := range messages.pairs {
 		p.message(m[0], m[1])
 	}
-	for _, m := range messages.fresh {
+	for _, m := range messages.added {
 		if !p.paired[m] && m.HasTokens() {
 			p.add(loss{kind: "message-added", to: to.message(m)})
 		}
@@ -55,17 +55,17 @@ func describe(r *policy.Rules) string {
 	return join(list, "nothing")
 }
 
-// hides returns a remark if only m's own option prevents its service from protecting it
+// hidingNote returns a remark if only m's own option prevents its service from protecting it
 // (A10, A11).
-func hides(m *policy.Method) string {
+func hidingNote(m *policy.Method) string {
 	if m.OwnRules != nil && m.Service.OwnRules.ValidatesBearer() && !m.OwnRules.ValidatesBearer() {
 		return fmt.Sprintf(": its own option overrides that of %s, which validates it", m.Service.Desc.FullName())
 	}
 	return ""
 }
 
-// mints returns a remark if anyone can have m sign.
-func mints(m *policy.Method) string {
+// signingNote returns a remark if anyone can have m sign.
+func signingNote(m *policy.Method) string {
 	if m.EffectiveRules().SignsMessage() && !m.Guarded() {
 		return "; it is unprotected and signs its response"
 	}
@@ -77,7 +77,7 @@ func (p *pass) method(f, t *policy.Method) {
 	l := loss{from: from, to: to, old: describe(asked), new: describe(asks)}
 	tell := func(kind string, list []policy.ModeValue, mode policy.Mode, because string) {
 		one := l
-		one.kind, one.because, one.from = kind, because, from.on(asked.ModePos(list, mode))
+		one.kind, one.reason, one.from = kind, because, from.on(asked.ModePos(list, mode))
 		p.add(one)
 	}
 	if f.Desc.Name() != t.Desc.Name() {
@@ -88,13 +88,13 @@ func (p *pass) method(f, t *policy.Method) {
 		p.issuers(from, to, asked.Issuers, asks.Issuers)
 		p.statics(from, to, asked.StaticClaims, asks.StaticClaims)
 	case asked.ValidatesBearer():
-		tell("bearer-not-validated", asked.Validate, policy.ModeBearerToken, hides(t)+mints(t))
+		tell("bearer-not-validated", asked.Validate, policy.ModeBearerToken, hidingNote(t)+signingNote(t))
 	}
 	switch {
 	case asked.ValidatesMessage() && asks.ValidatesMessage():
 		p.types(from, to, f.Input, t.Input)
 	case asked.ValidatesMessage():
-		tell("message-not-validated", asked.Validate, policy.ModeMessage, mints(t))
+		tell("message-not-validated", asked.Validate, policy.ModeMessage, signingNote(t))
 	}
 	switch {
 	case asked.SignsMessage() && asks.SignsMessage():

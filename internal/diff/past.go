@@ -6,13 +6,13 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// MaxPast is the maximum number of earlier versions in a Past.
-const MaxPast = 16
+// MaxHistory is the maximum number of earlier versions in a History.
+const MaxHistory = 16
 
-// Past remembers versions of a policy with parts that later ones lack. A part that is
+// History remembers versions of a policy with parts that later ones lack. A part that is
 // removed in one reload and returns in another is compared with its old state, so that
 // two reloads cannot let more through than one (S79). It is not safe for concurrent use.
-type Past[V any] struct {
+type History[V any] struct {
 	// Compare returns the failing changes from one version to another.
 	Compare func(before, after V) ([]Change, error)
 	// Lacks reports whether after lacks something of before; see Lacks.
@@ -26,7 +26,7 @@ type Past[V any] struct {
 // Weaker returns the failing changes from inUse to next, and those since earlier versions
 // that inUse did not already have. A method that comes back as it last was is not one of
 // them: a file that was incomplete for a moment can be completed.
-func (p *Past[V]) Weaker(inUse, next V) ([]Change, error) {
+func (p *History[V]) Weaker(inUse, next V) ([]Change, error) {
 	found, err := p.Compare(inUse, next)
 	if err != nil {
 		return nil, err
@@ -58,7 +58,7 @@ func (p *Past[V]) Weaker(inUse, next V) ([]Change, error) {
 
 // withoutRestored returns the changes besides those about methods that inUse lacks and the
 // last version with them had as next has them.
-func (p *Past[V]) withoutRestored(changes []Change, inUse, next V) (left []Change, err error) {
+func (p *History[V]) withoutRestored(changes []Change, inUse, next V) (left []Change, err error) {
 	for _, c := range changes {
 		restored := false
 		if !p.Has(inUse, c.Subject) {
@@ -73,7 +73,7 @@ func (p *Past[V]) withoutRestored(changes []Change, inUse, next V) (left []Chang
 	return left, nil
 }
 
-func (p *Past[V]) restored(method string, next V) (bool, error) {
+func (p *History[V]) restored(method string, next V) (bool, error) {
 	for _, v := range slices.Backward(p.versions) {
 		if p.Has(v, method) {
 			since, err := p.Compare(v, next)
@@ -90,13 +90,13 @@ func (c Change) like(o Change) bool {
 
 // Replace remembers inUse, which next now replaces, if next lacks part of it. It forgets
 // versions whose parts have all returned, or were in inUse, and the oldest beyond
-// MaxPast.
-func (p *Past[V]) Replace(inUse, next V) {
+// MaxHistory.
+func (p *History[V]) Replace(inUse, next V) {
 	p.versions = slices.DeleteFunc(p.versions, func(v V) bool { return !p.Lacks(v, next) || !p.Lacks(v, inUse) })
 	if p.Lacks(inUse, next) {
 		p.versions = append(p.versions, inUse)
 	}
-	if more := len(p.versions) - MaxPast; more > 0 {
+	if more := len(p.versions) - MaxHistory; more > 0 {
 		p.versions = slices.Delete(p.versions, 0, more)
 	}
 }
@@ -128,6 +128,6 @@ func methods(p *policy.Policy) map[string]bool {
 // LacksRules reports whether after lacks an issuer for whose tokens before has rules.
 func LacksRules(before, after []IssuerRules) bool {
 	return slices.ContainsFunc(before, func(b IssuerRules) bool {
-		return !b.Rules.IsZero() && !slices.ContainsFunc(after, func(a IssuerRules) bool { return a.Of == b.Of })
+		return !b.Rules.IsZero() && !slices.ContainsFunc(after, func(a IssuerRules) bool { return a.Name == b.Name })
 	})
 }

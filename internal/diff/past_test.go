@@ -15,8 +15,8 @@ import (
 // called.
 type strengths map[string]int
 
-func pastOfStrengths() *Past[strengths] {
-	return &Past[strengths]{
+func pastOfStrengths() *History[strengths] {
+	return &History[strengths]{
 		Compare: func(before, after strengths) (list []Change, err error) {
 			for _, name := range slices.Sorted(maps.Keys(before)) {
 				if now, has := after[name]; has && now < before[name] {
@@ -50,7 +50,7 @@ func TestS79_WhatWasRemovedComesBackAsStrict(t *testing.T) {
 		version := rapid.MapOfN(rapid.SampledFrom([]string{"A", "B", "C"}), rapid.IntRange(0, 2), 0, 3)
 		past, inUse, ever := pastOfStrengths(), strengths(version.Draw(t, "start")), strengths{}
 		maps.Copy(ever, inUse)
-		for range rapid.IntRange(0, MaxPast-1).Draw(t, "reloads") {
+		for range rapid.IntRange(0, MaxHistory-1).Draw(t, "reloads") {
 			next := strengths(version.Draw(t, "next"))
 			var want []string
 			for _, name := range slices.Sorted(maps.Keys(next)) {
@@ -78,7 +78,7 @@ func TestS79_WhatWasRemovedComesBackAsStrict(t *testing.T) {
 }
 
 // TestPastForgetsWhatCameBack: an accepted change is not reported again, and no more than
-// MaxPast versions are kept.
+// MaxHistory versions are kept.
 func TestPastForgetsWhatCameBack(t *testing.T) {
 	past := pastOfStrengths()
 	weaker := func(inUse, next strengths) int {
@@ -100,11 +100,11 @@ func TestPastForgetsWhatCameBack(t *testing.T) {
 			t.Errorf("step %d: %d changes, want %d", i, got, step.want)
 		}
 	}
-	for i := range 3 * MaxPast {
+	for i := range 3 * MaxHistory {
 		past.Replace(strengths{string(rune('a' + i)): 1}, strengths{})
 	}
-	if len(past.versions) != MaxPast {
-		t.Errorf("got %d versions kept, want %d", len(past.versions), MaxPast)
+	if len(past.versions) != MaxHistory {
+		t.Errorf("got %d versions kept, want %d", len(past.versions), MaxHistory)
 	}
 }
 
@@ -127,12 +127,12 @@ func TestLacks(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", name, got, row.want)
 		}
 	}
-	strict, none := IssuerRules{Of: "a", Rules: keys.Rules{Type: "at+jwt"}}, IssuerRules{Of: "b"}
+	strict, none := IssuerRules{Name: "a", Rules: keys.Rules{Type: "at+jwt"}}, IssuerRules{Name: "b"}
 	for name, row := range map[string]struct {
 		before, after []IssuerRules
 		want          bool
 	}{
-		"equal":             {[]IssuerRules{strict}, []IssuerRules{{Of: "a"}}, false},
+		"equal":             {[]IssuerRules{strict}, []IssuerRules{{Name: "a"}}, false},
 		"gone":              {[]IssuerRules{strict}, nil, true},
 		"no service at all": {[]IssuerRules{none}, nil, false},
 	} {

@@ -15,28 +15,28 @@ import (
 // IssuerRules are a configuration's rules for the tokens of one issuer, or of an entry
 // without issuer.
 type IssuerRules struct {
-	// Of identifies the issuer or entry; rules with the same Of are compared. Shown is Of
+	// Name identifies the issuer or entry; rules with the same Name are compared. Shown is Name
 	// for messages, "" if it is the same.
-	Of, Shown string
-	Rules     keys.Rules
-	At        descset.Position
+	Name, Shown string
+	Rules       keys.Rules
+	Pos         descset.Position
 }
 
 // WithRules adds changes of the rules that both versions of a configuration have for one
 // issuer. An issuer in only one version is a change of keys, which are not compared.
 func WithRules(changes []Change, before, after []IssuerRules) []Change {
 	for _, now := range after {
-		i := slices.IndexFunc(before, func(b IssuerRules) bool { return b.Of == now.Of })
+		i := slices.IndexFunc(before, func(b IssuerRules) bool { return b.Name == now.Name })
 		if i < 0 {
 			continue
 		}
-		old, of := before[i], cmp.Or(now.Shown, now.Of)
+		old, of := before[i], cmp.Or(now.Shown, now.Name)
 		for _, r := range rulesOf(old.Rules, now.Rules) {
 			if r.looser {
-				changes = append(changes, setting("issuer-rule-loosened", of, r.name, r.old, r.new, old.At, now.At))
+				changes = append(changes, setting("issuer-rule-loosened", of, r.name, r.old, r.new, old.Pos, now.Pos))
 			}
 			if r.tighter {
-				changes = append(changes, setting("issuer-rule-tightened", of, r.name, r.old, r.new, old.At, now.At))
+				changes = append(changes, setting("issuer-rule-tightened", of, r.name, r.old, r.new, old.Pos, now.Pos))
 			}
 		}
 	}
@@ -55,7 +55,7 @@ func setting(kind, subject, name, old, now string, before, after descset.Positio
 	k := byID()[kind]
 	what := fmt.Sprintf("%s was %s, now is %s", name, cmp.Or(old, "none"), cmp.Or(now, "none"))
 	return Change{
-		Kind: k.ID, Direction: k.Direction, Subject: subject, What: name, Old: old, New: now, OldAt: before, NewAt: after, Gain: k.Gain,
+		Kind: k.ID, Direction: k.Direction, Subject: subject, What: name, Old: old, New: now, OldPos: before, NewPos: after, Gain: k.Gain,
 		Message: strings.NewReplacer("{s}", subject, "{w}", what).Replace(k.Text),
 	}
 }

@@ -33,10 +33,12 @@ func TestWithRules(t *testing.T) {
 	} {
 		at := descset.Position{File: "jwtctl.yaml", Line: 3, Column: 1}
 		compare := func(old, now rules) (got []string) {
-			entry := func(r rules) []IssuerRules { return []IssuerRules{{Of: "an issuer", At: at}, {Of: "shop", Rules: r, At: at}} }
+			entry := func(r rules) []IssuerRules {
+				return []IssuerRules{{Name: "an issuer", Pos: at}, {Name: "shop", Rules: r, Pos: at}}
+			}
 			for _, c := range WithRules(nil, entry(old), entry(now)) {
 				got = append(got, c.Kind+" "+c.What)
-				if c.Subject != "shop" || (c.Gain == "") != (c.Direction < Unknown) || c.Fails() != (c.Kind == loosened) || c.NewAt != at {
+				if c.Subject != "shop" || (c.Gain == "") != (c.Direction < Unknown) || c.Fails() != (c.Kind == loosened) || c.NewPos != at {
 					t.Errorf("%s: %+v", name, c)
 				}
 			}
@@ -49,7 +51,7 @@ func TestWithRules(t *testing.T) {
 			t.Errorf("%s, back: %q, want %q", name, got, tt.back)
 		}
 	}
-	if got := WithRules(nil, []IssuerRules{{Of: "a", Rules: rules{Type: "t"}}}, []IssuerRules{{Of: "b"}}); len(got) > 0 {
+	if got := WithRules(nil, []IssuerRules{{Name: "a", Rules: rules{Type: "t"}}}, []IssuerRules{{Name: "b"}}); len(got) > 0 {
 		t.Errorf("entries of only one version are compared: %+v", got)
 	}
 }
@@ -80,7 +82,7 @@ func TestWithRulesAgreesWithTheRules(t *testing.T) {
 					}
 				}
 			}
-			reported := slices.ContainsFunc(WithRules(nil, []IssuerRules{{Of: "i", Rules: old}}, []IssuerRules{{Of: "i", Rules: now}}), Change.Fails)
+			reported := slices.ContainsFunc(WithRules(nil, []IssuerRules{{Name: "i", Rules: old}}, []IssuerRules{{Name: "i", Rules: now}}), Change.Fails)
 			if reported != weaker {
 				t.Errorf("from %+v to %+v: weaker %v, reported %v", old, now, weaker, reported)
 			}

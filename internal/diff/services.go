@@ -12,7 +12,7 @@ import (
 func (p *pass) services() {
 	services := matchServices(p.from.Services, p.to.Services)
 	var left matched[*policy.Method]
-	in := map[*policy.Method]surroundings{}
+	in := map[*policy.Method]serviceContext{}
 	for _, s := range services.pairs {
 		from, to := p.from.service(s[0]), p.to.service(s[1])
 		if from.subject != to.subject {
@@ -23,38 +23,38 @@ func (p *pass) services() {
 			p.method(m[0], m[1])
 		}
 		left.pairs = append(left.pairs, methods.pairs...)
-		left.gone = append(left.gone, methods.gone...)
-		left.fresh = append(left.fresh, methods.fresh...)
-		for _, m := range methods.fresh {
-			in[m] = surroundings{guarded: guarded(s[0]) || guarded(s[1])}
+		left.removed = append(left.removed, methods.removed...)
+		left.added = append(left.added, methods.added...)
+		for _, m := range methods.added {
+			in[m] = serviceContext{guarded: guarded(s[0]) || guarded(s[1])}
 		}
 	}
-	for _, s := range services.gone {
-		left.gone = append(left.gone, s.Methods...)
+	for _, s := range services.removed {
+		left.removed = append(left.removed, s.Methods...)
 	}
-	for _, s := range services.fresh {
-		left.fresh = append(left.fresh, s.Methods...)
+	for _, s := range services.added {
+		left.added = append(left.added, s.Methods...)
 		for _, m := range s.Methods {
-			in[m] = surroundings{guarded(s), slices.ContainsFunc(services.gone, guarded)}
+			in[m] = serviceContext{guarded(s), slices.ContainsFunc(services.removed, guarded)}
 		}
 	}
-	moved := match(left.gone, left.fresh, signature)
+	moved := match(left.removed, left.added, signature)
 	for _, m := range moved.pairs {
 		p.renamed(m[0], m[1])
 		p.method(m[0], m[1])
 	}
 	// former may be elsewhere: includes pairs that do not match by name and messages.
-	former, pairs := slices.Clone(moved.gone), append(left.pairs, moved.pairs...)
+	former, pairs := slices.Clone(moved.removed), append(left.pairs, moved.pairs...)
 	for _, m := range pairs {
 		if !same(m[0], m[1]) {
 			former = append(former, m[0])
 		}
 	}
-	for _, m := range moved.fresh {
+	for _, m := range moved.added {
 		p.added(m, in[m], p.predecessor(m, former))
 	}
 	for _, m := range pairs {
-		p.replaced(m[1], p.predecessor(m[1], p.others(m, former, moved.gone)))
+		p.replaced(m[1], p.predecessor(m[1], p.others(m, former, moved.removed)))
 	}
 }
 
@@ -71,13 +71,13 @@ func (p *pass) others(m [2]*policy.Method, former, gone []*policy.Method) (list 
 		list = slices.DeleteFunc(slices.Clone(gone), func(g *policy.Method) bool { return g.Desc.Name() != m[1].Desc.Name() })
 	}
 	if m[0].Name() != m[1].Name() {
-		list = slices.Concat(list, slices.DeleteFunc(slices.Clone(p.twins(m[1])), p.stays))
+		list = slices.Concat(list, slices.DeleteFunc(slices.Clone(p.twins(m[1])), p.stillExists))
 	}
 	return slices.DeleteFunc(slices.Clone(list), func(g *policy.Method) bool { return g == m[0] })
 }
 
-// stays reports whether the later version has a method with m's full name.
-func (p *pass) stays(m *policy.Method) bool {
+// stillExists reports whether the later version has a method with m's full name.
+func (p *pass) stillExists(m *policy.Method) bool {
 	return slices.ContainsFunc(p.to.Services, func(s *policy.Service) bool {
 		return slices.ContainsFunc(s.Methods, func(o *policy.Method) bool { return o.Name() == m.Name() })
 	})
@@ -90,8 +90,8 @@ func same(a, b *policy.Method) bool {
 
 func signature(m *policy.Method) string { return string(m.Desc.Name()) + " " + messagesOf(m) }
 
-// surroundings describes the service of a new method.
-type surroundings struct {
+// serviceContext describes the service of a new method.
+type serviceContext struct {
 	guarded  bool // has other protected methods
 	replaces bool // may replace a removed service that was protected
 }
@@ -114,21 +114,21 @@ func (p *pass) predecessor(m *policy.Method, gone []*policy.Method) *policy.Meth
 	return nil
 }
 
-// trial is a pair of methods to compare.
-type trial struct {
+// methodPair is a pair of methods to compare.
+type methodPair struct {
 	from, to                                 *policy.Rules
 	fromInput, toInput, fromOutput, toOutput *policy.Message
 }
 
 // requiresLess reports whether t accepts something that f refuses, or may.
 func (p *pass) requiresLess(f, t *policy.Method) bool {
-	key := trial{f.EffectiveRules(), t.EffectiveRules(), f.Input, t.Input, f.Output, t.Output}
-	less, known := p.trials[key]
+	key := methodPair{f.EffectiveRules(), t.EffectiveRules(), f.Input, t.Input, f.Output, t.Output}
+	less, known := p.compared[key]
 	if !known {
-		try := newPass(p.from, p.to, p.oracle, p.kinds)
+		try := newPass(p.from, p.to, p.inclusions, p.kinds)
 		try.method(f, t)
 		less = slices.ContainsFunc(try.found, func(l loss) bool { return p.kinds[l.kind].Direction >= Unknown })
-		p.trials[key] = less
+		p.compared[key] = less
 	}
 	return less
 }
@@ -137,7 +137,7 @@ func (p *pass) requiresLess(f, t *policy.Method) bool {
 func (p *pass) replaced(m, g *policy.Method) {
 	if g != nil {
 		from, to := p.from.method(g), p.to.method(m)
-		p.add(loss{kind: "replaced-by-weaker", from: from, to: to, what: from.subject, back: to.subject, old: describe(g.EffectiveRules()), new: describe(m.EffectiveRules())})
+		p.add(loss{kind: "replaced-by-weaker", from: from, to: to, what: from.subject, reverse: to.subject, old: describe(g.EffectiveRules()), new: describe(m.EffectiveRules())})
 	}
 }
 
@@ -157,7 +157,7 @@ func (p *pass) twins(m *policy.Method) []*policy.Method {
 }
 
 // added reports a new method, which may have been g.
-func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
+func (p *pass) added(m *policy.Method, in serviceContext, g *policy.Method) {
 	l := loss{kind: "open-method-added", to: p.to.method(m), new: "validates nothing"}
 	switch {
 	case g != nil && (m.Guarded() || !in.guarded):
@@ -166,13 +166,13 @@ func (p *pass) added(m *policy.Method, in surroundings, g *policy.Method) {
 	case m.Guarded():
 		l.kind, l.what, l.new = "method-added", " (protected)", describe(m.EffectiveRules())
 	case in.guarded:
-		l.because = ", in a service with protected methods" + hides(m)
+		l.reason = ", in a service with protected methods" + hidingNote(m)
 	case in.replaces:
-		l.unknown, l.because = true, "; a service with protected methods was removed, and this one may replace it"
+		l.unknown, l.reason = true, "; a service with protected methods was removed, and this one may replace it"
 	case len(p.twins(m)) > 0:
-		l.unknown, l.because = true, "; "+p.twins(m)[0].Name()+", which has its name and messages, is protected"
+		l.unknown, l.reason = true, "; "+p.twins(m)[0].Name()+", which has its name and messages, is protected"
 	case m.EffectiveRules().SignsMessage():
-		l.unknown, l.because = true, ", and it signs its response"
+		l.unknown, l.reason = true, ", and it signs its response"
 	default:
 		l.kind, l.what = "method-added", " (unprotected like its whole service)"
 	}

@@ -12,17 +12,17 @@ import (
 // side is one version, with facts for several comparisons.
 type side struct {
 	*policy.Policy
-	around map[*policy.Message][]*policy.Message // those that nest it as a token (A49)
+	nestedIn map[*policy.Message][]*policy.Message // those that nest it as a token (A49)
 	// live are the messages whose fields are compared with a token: those with a token or
 	// with nested ones (A52), and all that give these their claims.
-	live   policy.Set
-	reach  policy.ReachableMessages
-	flat   policy.Flattener
-	handed map[string]policy.Set // cache of hands
+	live           policy.Set
+	reach          policy.ReachableMessages
+	flat           policy.Flattener
+	inheritorCache map[string]policy.Set // cache of hands
 }
 
 func newSide(p *policy.Policy) *side {
-	s := &side{Policy: p, around: map[*policy.Message][]*policy.Message{}, reach: p.ReachableMessages(), flat: policy.Flattener{Budget: math.MaxInt}, handed: map[string]policy.Set{}}
+	s := &side{Policy: p, nestedIn: map[*policy.Message][]*policy.Message{}, reach: p.ReachableMessages(), flat: policy.Flattener{Budget: math.MaxInt}, inheritorCache: map[string]policy.Set{}}
 	var roots []*policy.Message
 	for _, m := range p.Messages {
 		if m.HasTokens() {
@@ -30,7 +30,7 @@ func newSide(p *policy.Policy) *side {
 		}
 		for _, f := range m.Fields {
 			if f.NestsTokens() {
-				s.around[f.Child] = append(s.around[f.Child], m)
+				s.nestedIn[f.Child] = append(s.nestedIn[f.Child], m)
 			}
 		}
 	}
@@ -48,17 +48,17 @@ func (s *side) onlyValidated(m *policy.Message) bool {
 // (A52).
 func (s *side) inherits(m *policy.Message) bool {
 	t := m.TokenField()
-	return t != nil && t.IncludeParentClaims && len(s.around[m]) > 0
+	return t != nil && t.IncludeParentClaims && len(s.nestedIn[m]) > 0
 }
 
-// hands returns the messages whose tokens must have a claim because a surrounding message
+// inheritors returns the messages whose tokens must have a claim because a surrounding message
 // sets it, directly or through others that inherit too (A52).
-func (s *side) hands(claim string) policy.Set {
-	if known := s.handed[claim]; known != nil {
+func (s *side) inheritors(claim string) policy.Set {
+	if known := s.inheritorCache[claim]; known != nil {
 		return known
 	}
 	found := policy.Set{}
-	s.handed[claim] = found
+	s.inheritorCache[claim] = found
 	var todo []*policy.Message
 	for _, m := range s.Messages {
 		if slices.ContainsFunc(s.flat.Flatten(m).List, func(c policy.FieldClaim) bool { return c.Name == claim }) {
@@ -96,28 +96,28 @@ func (s *side) decides(m *policy.Message) map[string]int {
 // Positions of annotated elements.
 
 func (s *side) service(x *policy.Service) place {
-	p := place{subject: string(x.Desc.FullName()), stands: x.Pos}
+	p := place{subject: string(x.Desc.FullName()), declared: x.Pos}
 	if x.OwnRules != nil {
-		p.at = x.OwnRules.Pos
+		p.pos = x.OwnRules.Pos
 	}
 	return p
 }
 
 func (s *side) method(m *policy.Method) place {
-	p := place{subject: m.Name(), stands: m.Pos}
+	p := place{subject: m.Name(), declared: m.Pos}
 	if r := m.EffectiveRules(); r != nil {
-		p.at = r.Pos
+		p.pos = r.Pos
 	}
 	return p
 }
 
 func (s *side) message(m *policy.Message) place {
-	p := place{subject: string(m.Desc.FullName()), stands: m.Pos}
+	p := place{subject: string(m.Desc.FullName()), declared: m.Pos}
 	switch t := m.TokenField(); {
 	case m.BearerToken:
-		p.at = m.BearerTokenPos
+		p.pos = m.BearerTokenPos
 	case t != nil:
-		p.at = t.TokenPos
+		p.pos = t.TokenPos
 	}
 	return p
 }
@@ -126,11 +126,11 @@ func (s *side) message(m *policy.Message) place {
 // nil.
 func (s *side) field(m *policy.Message, fd protoreflect.FieldDescriptor) place {
 	if fd == nil {
-		return place{stands: m.Pos}
+		return place{declared: m.Pos}
 	}
-	p := place{subject: string(fd.FullName()), stands: s.Set().Position(fd)}
+	p := place{subject: string(fd.FullName()), declared: s.Set().Position(fd)}
 	if f := annotated(m, fd); f != nil {
-		p.at = f.Pos
+		p.pos = f.Pos
 	}
 	return p
 }

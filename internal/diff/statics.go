@@ -90,7 +90,7 @@ func (a atom) expression() string {
 
 // implies reports whether what satisfies a also satisfies b, and otherwise returns a JSON
 // value that does not, if one is known.
-func (a atom) implies(b atom, ask *oracle) (verdict, string) {
+func (a atom) implies(b atom, ask *inclusionCache) (verdict, string) {
 	if a.same(b) {
 		return holds, ""
 	}
@@ -106,7 +106,7 @@ func (a atom) implies(b atom, ask *oracle) (verdict, string) {
 	case answer == holds && !b.Pattern && scalar(b.Value):
 		return fails, b.Value // as a number or boolean it matches a, but is not a string (A70, A71)
 	case answer == fails && !a.Pattern && variable(a.Value):
-		return untold, "" // the variable may have another value
+		return undecided, "" // the variable may have another value
 	case answer == fails:
 		return fails, example(witness)
 	}
@@ -122,7 +122,7 @@ func scalar(text string) bool {
 // implied reports whether a claim that satisfies every atom of list satisfies b. That is
 // so exactly if one of them implies it: otherwise an array with, for each atom, an
 // element that satisfies it but not b, is a counterexample, which implied returns.
-func implied(list []atom, b atom, ask *oracle) (verdict, string) {
+func implied(list []atom, b atom, ask *inclusionCache) (verdict, string) {
 	answer := fails
 	var examples []string
 	for _, a := range list {
@@ -130,8 +130,8 @@ func implied(list []atom, b atom, ask *oracle) (verdict, string) {
 		switch one {
 		case holds:
 			return holds, ""
-		case untold:
-			answer = untold
+		case undecided:
+			answer = undecided
 		}
 		if example == "" {
 			answer = max(answer, partly)
@@ -146,7 +146,7 @@ func implied(list []atom, b atom, ask *oracle) (verdict, string) {
 	case answer == fails:
 		return fails, "[" + strings.Join(examples, ",") + "]"
 	}
-	return untold, ""
+	return undecided, ""
 }
 
 // statics compares the static claims of a token (section 7).
@@ -167,7 +167,7 @@ func (p *pass) statics(from, to place, old, now []policy.StaticClaim) {
 		}
 		l.to = to.on(required[claim])
 		for _, a := range asked[claim] {
-			if answer, example := implied(asks[claim], a, p.oracle); answer != holds {
+			if answer, example := implied(asks[claim], a, p.inclusions); answer != holds {
 				p.atomLost(l, claim, a, asked[claim], asks[claim], answer, example)
 			}
 		}
@@ -190,10 +190,10 @@ func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer
 			l.to = l.to.on(b.Pos)
 		}
 	}
-	l.what, l.shown = claim+": "+a.Value, fmt.Sprintf("%q of %q", a.Value, claim)
+	l.what, l.label = claim+": "+a.Value, fmt.Sprintf("%q of %q", a.Value, claim)
 	l.from = l.from.on(a.Pos)
 	switch {
-	case answer == untold:
+	case answer == undecided:
 		l.kind = "static-pattern-changed"
 		l.replaces(claim, list(asked), list(asks))
 	case !a.Pattern:
@@ -205,7 +205,7 @@ func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer
 		l.kind = "static-pattern-removed"
 	}
 	if answer == fails && example != "" {
-		l.because = "; for example " + example + " passes now"
+		l.reason = "; for example " + example + " passes now"
 	}
 	p.add(l)
 }
@@ -213,5 +213,5 @@ func (p *pass) atomLost(l loss, claim string, a atom, asked, asks []atom, answer
 // replaces sets l to one pattern, or several, replacing others.
 func (l *loss) replaces(claim, old, now string) {
 	arrow := func(a, b string) string { return claim + ": " + a + " → " + b }
-	l.what, l.back, l.shown, l.backShown = arrow(old, now), arrow(now, old), "", ""
+	l.what, l.reverse, l.label, l.reverseLabel = arrow(old, now), arrow(now, old), "", ""
 }

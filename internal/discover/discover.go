@@ -28,7 +28,7 @@ type Tree struct {
 	dir     string
 	sources []source
 	paths   map[string]bool
-	passed  []string
+	skipped []string
 	imports map[string]bool // all imports of any file
 	reader  headerReader
 }
@@ -45,10 +45,10 @@ func New(dir string) *Tree {
 	return &Tree{dir: dir, paths: map[string]bool{}, imports: map[string]bool{}, reader: newHeaderReader()}
 }
 
-// Look returns the .proto files in dir. It skips folders named node_modules or starting
-// with a dot, and links to folders: Passed returns annotated files in those. It returns
+// Scan returns the .proto files in dir. It skips folders named node_modules or starting
+// with a dot, and links to folders: Skipped returns annotated files in those. It returns
 // descriptor_unreadable if dir cannot be read, or has too many files.
-func Look(ctx context.Context, dir string) (*Tree, error) {
+func Scan(ctx context.Context, dir string) (*Tree, error) {
 	list, passed, err := files.FindAll(dir, "**/*.proto", fault.DescriptorUnreadable)
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func Look(ctx context.Context, dir string) (*Tree, error) {
 		text, err := files.Read(name, MaxSource, fault.DescriptorUnreadable)
 		t.add(filepath.ToSlash(relative), text, err != nil)
 	}
-	t.lookInto(ctx, passed)
+	t.scanFolders(ctx, passed)
 	return t, nil
 }
 
@@ -113,7 +113,7 @@ func (t *Tree) isSchema(path, pkg string, text []byte) bool {
 	path = "/" + path
 	return (pkg == "kalix" && strings.Contains(path, "/kalix/") ||
 		strings.HasPrefix(pkg, "kalix.component.") && strings.Contains(path, "/kalix/component/") ||
-		pkg == "jwtctl.v1" && strings.HasSuffix(path, "/jwtctl/v1/annotations.proto")) && !t.reader.annotates.Match(t.reader.noise.ReplaceAll(text, []byte(" ")))
+		pkg == "jwtctl.v1" && strings.HasSuffix(path, "/jwtctl/v1/annotations.proto")) && !t.reader.annotates.Match(t.reader.ignored.ReplaceAll(text, []byte(" ")))
 }
 
 // Selection is what to compile.
@@ -125,8 +125,8 @@ type Selection struct {
 	Annotated, Total int
 }
 
-// Left reports whether there are files that are not selected.
-func (s Selection) Left() bool { return s.Total > len(s.Protos) }
+// IsPartial reports whether there are files that are not selected.
+func (s Selection) IsPartial() bool { return s.Total > len(s.Protos) }
 
 // Select returns the annotated files and those in the same folders, all files that
 // declare a service or message with one of the names, and the files at paths.

@@ -42,7 +42,7 @@ func TestFindsAnnotatedFiles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, path := range []string{"api/x.proto", "kalix/x.proto"} {
-				tree, err := Look(t.Context(), testkit.Folder(t, map[string]string{path: text, "other/y.proto": plain}))
+				tree, err := Scan(t.Context(), testkit.Folder(t, map[string]string{path: text, "other/y.proto": plain}))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -56,7 +56,7 @@ func TestFindsAnnotatedFiles(t *testing.T) {
 		"plain": plain, "vendor's field number": "message M { int32 extend = 1080; }", "other option": "extend google.protobuf.FieldOptions { string mine = 51081; }",
 		"an extension of a message": "extend M { string mine = 1080; }",
 	} {
-		tree, err := Look(t.Context(), testkit.Folder(t, map[string]string{"x.proto": text}))
+		tree, err := Scan(t.Context(), testkit.Folder(t, map[string]string{"x.proto": text}))
 		if err != nil || tree.Annotated() != nil || tree.Len() != 1 {
 			t.Errorf("%s: %v, %v", name, tree.Annotated(), err)
 		}
@@ -82,7 +82,7 @@ func TestPassesOverTheSchema(t *testing.T) {
 		}
 		all[to] = string(text)
 	}
-	tree, err := Look(t.Context(), testkit.Folder(t, all))
+	tree, err := Scan(t.Context(), testkit.Folder(t, all))
 	if err != nil || tree.Annotated() != nil || tree.Len() != len(all) {
 		t.Errorf("found %v, %v", tree.Annotated(), err)
 	}
@@ -96,11 +96,11 @@ func TestUnreadableFilesCount(t *testing.T) {
 	if err := os.Symlink("nowhere", filepath.Join(dir, "link.proto")); err != nil {
 		t.Fatal(err)
 	}
-	tree, err := Look(t.Context(), dir)
+	tree, err := Scan(t.Context(), dir)
 	if err != nil || !slices.Equal(tree.Annotated(), []string{"large.proto", "link.proto"}) {
 		t.Errorf("%v, %v", tree.Annotated(), err)
 	}
-	if _, err := Look(t.Context(), filepath.Join(dir, "none")); !fault.Has(err, fault.DescriptorUnreadable) {
+	if _, err := Scan(t.Context(), filepath.Join(dir, "none")); !fault.Has(err, fault.DescriptorUnreadable) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -126,7 +126,7 @@ func TestSelect(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dir := testkit.Folder(t, c.files)
-			tree, err := Look(t.Context(), dir)
+			tree, err := Scan(t.Context(), dir)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,7 +149,7 @@ func TestSelect(t *testing.T) {
 // TestDeclared: only services and messages of annotated files are returned.
 func TestDeclared(t *testing.T) {
 	t.Parallel()
-	tree, err := Look(t.Context(), testkit.Folder(t, map[string]string{"a/a.proto": annotated + "service S {} message M { message Inner {} }", "b/b.proto": plain}))
+	tree, err := Scan(t.Context(), testkit.Folder(t, map[string]string{"a/a.proto": annotated + "service S {} message M { message Inner {} }", "b/b.proto": plain}))
 	if err != nil || !slices.Equal(tree.Declared(), []string{"Inner", "M", "S"}) {
 		t.Errorf("%v, %v", tree.Declared(), err)
 	}

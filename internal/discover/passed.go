@@ -14,22 +14,22 @@ import (
 // Limits for all skipped folders together: names, and bytes of .proto files. They are
 // searched only for a warning, which must be cheap.
 const (
-	passedEntries = 20_000
-	passedBytes   = 32 << 20
+	maxSkippedEntries = 20_000
+	maxSkippedBytes   = 32 << 20
 )
 
-// Passed returns an annotated file in each folder that Look skipped, if one was found
+// Skipped returns an annotated file in each folder that Scan skipped, if one was found
 // within 20,000 names and 32 MiB, as paths from the working folder.
-func (t *Tree) Passed() []string { return t.passed }
+func (t *Tree) Skipped() []string { return t.skipped }
 
-// lookInto records an annotated file of each folder. It searches the target of a link if
+// scanFolders records an annotated file of each folder. It searches the target of a link if
 // that is not below t's folder, which has been searched.
-func (t *Tree) lookInto(ctx context.Context, folders []string) {
+func (t *Tree) scanFolders(ctx context.Context, folders []string) {
 	home, err := realPath(t.dir)
 	if err != nil {
 		return
 	}
-	p := peek{tree: t, ctx: ctx, home: home}
+	p := skippedScan{tree: t, ctx: ctx, home: home}
 	for _, dir := range folders {
 		target, err := realPath(dir)
 		if info, failed := os.Lstat(dir); err != nil || failed != nil || info.Mode()&fs.ModeSymlink != 0 && within(home, target) {
@@ -38,13 +38,13 @@ func (t *Tree) lookInto(ctx context.Context, folders []string) {
 		p.found = ""
 		_ = filepath.WalkDir(target, p.visit)
 		if relative, err := filepath.Rel(target, p.found); p.found != "" && err == nil {
-			t.passed = append(t.passed, filepath.Join(dir, relative))
+			t.skipped = append(t.skipped, filepath.Join(dir, relative))
 		}
 	}
 }
 
-// peek searches skipped folders for one annotated file.
-type peek struct {
+// skippedScan searches skipped folders for one annotated file.
+type skippedScan struct {
 	tree           *Tree
 	ctx            context.Context
 	home, found    string
@@ -52,10 +52,10 @@ type peek struct {
 }
 
 // visit is for filepath.WalkDir, which follows no links.
-func (p *peek) visit(name string, d fs.DirEntry, err error) error {
+func (p *skippedScan) visit(name string, d fs.DirEntry, err error) error {
 	p.entries++
 	switch {
-	case p.ctx.Err() != nil || p.entries > passedEntries || p.bytes > passedBytes:
+	case p.ctx.Err() != nil || p.entries > maxSkippedEntries || p.bytes > maxSkippedBytes:
 		return fs.SkipAll
 	case err != nil:
 		return nil

@@ -150,7 +150,7 @@ func cutSuffix(path, name string) (string, bool) {
 // and mistakes show when the sources are compiled.
 type headerReader struct {
 	pkg, imports *regexp.Regexp
-	noise        *regexp.Regexp // strings and comments
+	ignored      *regexp.Regexp // strings and comments
 	annotates    *regexp.Regexp // a service, or an option of the annotations
 	extends      *regexp.Regexp // the declaration of an option
 }
@@ -160,7 +160,7 @@ func newHeaderReader() headerReader {
 		pkg:       regexp.MustCompile(`^package\s+([\w.]+)\s*;`),
 		imports:   regexp.MustCompile(`^import\s+(?:public\s+|weak\s+|option\s+)?["']([^"'\n]+)["']\s*;`),
 		extends:   regexp.MustCompile(`\bextend\b[^{;]*(?:Field|Message|Method|Service)Options\b`),
-		noise:     regexp.MustCompile(`"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|/\*(?s:.*?)\*/|//[^\n]*`),
+		ignored:   regexp.MustCompile(`"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|/\*(?s:.*?)\*/|//[^\n]*`),
 		annotates: regexp.MustCompile(`\bservice\s+\w+\s*\{|\(\s*\.?\s*(?:(?:kalix|jwtctl|v1)\s*\.\s*)*(?:field|method|service|message)\s*\)`),
 	}
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// Patient is what to examine; every part is optional.
-type Patient struct {
+// Input is what to examine; every part is optional.
+type Input struct {
 	// Config is the server's setup.
 	Config *serverconfig.Config
 	// Release is the server's release; VersionGiven is set if it is known.
@@ -56,9 +56,9 @@ func Rules() []finding.Rule {
 	return list
 }
 
-// Examine returns the findings of all rules.
-func Examine(p Patient) []finding.Finding {
-	x := &pass{Patient: p}
+// Check returns the findings of all rules.
+func Check(p Input) []finding.Finding {
+	x := &pass{Input: p}
 	for _, r := range table() {
 		x.rule = r
 		r.check(x)
@@ -68,7 +68,7 @@ func Examine(p Patient) []finding.Finding {
 
 // pass is one run of a rule.
 type pass struct {
-	Patient
+	Input
 	rule  rule
 	found []finding.Finding
 }

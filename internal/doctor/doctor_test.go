@@ -26,7 +26,7 @@ type setup struct {
 
 func (s setup) examine(t *testing.T) []finding.Finding {
 	t.Helper()
-	p := Patient{Token: s.token, Live: s.live}
+	p := Input{Token: s.token, Live: s.live}
 	if s.name != "" {
 		c, err := serverconfig.Read(serverconfig.Input{Name: s.name, Text: []byte(s.text)})
 		if err != nil {
@@ -46,7 +46,7 @@ func (s setup) examine(t *testing.T) []finding.Finding {
 	if (s.source != "" || s.failure != nil) && len(p.Config.Sources) > 0 {
 		p.Sources = []temporal.Document{{Source: p.Config.Sources[0].Text, Body: []byte(s.source), Failure: s.failure}}
 	}
-	return Examine(p)
+	return Check(p)
 }
 
 // static returns a valid static configuration, env the same for a container.

@@ -10,7 +10,7 @@ import (
 )
 
 func shownSource(v serverconfig.Value) string {
-	v.Text = temporal.ShownSource(v.Text)
+	v.Text = temporal.RedactSource(v.Text)
 	return shown(v)
 }
 

@@ -37,7 +37,7 @@ func (b *builder) method(m *policy.Method) Method {
 		v.Response.Is, v.Response.From = Signed, at(r.ModePos(r.Sign, policy.ModeMessage))
 	}
 	v.Bearer, v.Notes = b.bearer(r, v.Notes)
-	b.doubtful(m, r, &v)
+	b.addWarnings(m, r, &v)
 	return v
 }
 
@@ -60,9 +60,9 @@ func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 	}, append(append(notes, bad...), worse...)
 }
 
-// doubtful notes what lint refuses and what would otherwise look as if it worked. A
+// addWarnings notes what lint refuses and what would otherwise look as if it worked. A
 // method with an unknown mode is not called open, since it is never enforced (S46).
-func (b *builder) doubtful(m *policy.Method, r *policy.Rules, v *Method) {
+func (b *builder) addWarnings(m *policy.Method, r *policy.Rules, v *Method) {
 	note := func(p policy.ModeValue, format string, args ...any) {
 		v.Notes = append(v.Notes, Note{fmt.Sprintf(format, args...) + "; lint refuses it", at(p.Pos)})
 	}

@@ -55,8 +55,8 @@ func authority(rest string) string {
 	return quote.Printable(rest[strings.LastIndexByte(rest, '@')+1:])
 }
 
-// ofFlag adds the flag to the error for an unusable address.
-func ofFlag(err error, flag string) error {
+// withFlag adds the flag to the error for an unusable address.
+func withFlag(err error, flag string) error {
 	var f *fault.Error
 	if !errors.As(err, &f) || f.Code != fault.ListenFailed {
 		return err

@@ -89,13 +89,13 @@ func RunAuthz(ctx context.Context, d command.Deps, o AuthzOptions) error {
 		return o.printSnippet(ctx, d)
 	}
 	if o.Policy.Dev {
-		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
+		d.AlwaysWarn("--dev makes and accepts unsigned tokens, which anyone can forge")
 	}
 	if o.serving.reportOnly {
-		d.Danger("--report-only refuses nothing: calls that violate the policy reach the server")
+		d.AlwaysWarn("--report-only refuses nothing: calls that violate the policy reach the server")
 	}
 	d.Console = d.Logging(o.serving.log(d, o.Policy.Dev))
-	r := &reloader{d: d, name: "authz", sets: input.NewSetCache(), policy: o.Policy, serving: o.serving.sharedFlags, again: o.again(d)}
+	r := &reloader{d: d, name: "authz", sets: input.NewSetCache(), policy: o.Policy, serving: o.serving.sharedFlags, reread: o.rereader(d)}
 	first, err := r.start(ctx)
 	if err != nil {
 		return err
@@ -144,8 +144,8 @@ func (o *AuthzOptions) printSnippet(ctx context.Context, d command.Deps) error {
 	if err != nil {
 		return err
 	}
-	at := authz.Places{Listen: snippetListen, Authz: snippetAuthz, Forward: cmp.Or(o.serving.http, snippetForward), Service: snippetService, BearerOnly: o.serving.bearerOnly}
-	if !anyPort(o.serving.listen) {
+	at := authz.Addresses{Listen: snippetListen, Authz: snippetAuthz, Forward: cmp.Or(o.serving.http, snippetForward), Service: snippetService, BearerOnly: o.serving.bearerOnly}
+	if !choosesPort(o.serving.listen) {
 		at.Authz = o.serving.listen
 	}
 	text, err := authz.Snippet(o.serving.print, p, at)
@@ -165,17 +165,17 @@ func (o *AuthzOptions) authority(d command.Deps, counts *metrics.Metrics) authz.
 	}
 }
 
-// again returns a function that reads the settings again, as at the start.
-func (o *AuthzOptions) again(d command.Deps) func() (*settingsNow, error) {
-	return func() (*settingsNow, error) {
+// rereader returns a function that reads the settings again, as at the start.
+func (o *AuthzOptions) rereader(d command.Deps) func() (*currentSettings, error) {
+	return func() (*currentSettings, error) {
 		var now AuthzOptions
 		fresh := d
 		var err error
-		if fresh.Settings, err = d.Settings.Again(now.Register); err != nil {
+		if fresh.Settings, err = d.Settings.Reload(now.Register); err != nil {
 			return nil, err
 		}
-		now.Policy.Keys.Passphrase.Remember(o.Policy.Keys.Passphrase)
-		return &settingsNow{fresh, now.Policy, now.serving != o.serving}, now.Check(fresh)
+		now.Policy.Keys.Passphrase.ReuseFrom(o.Policy.Keys.Passphrase)
+		return &currentSettings{fresh, now.Policy, now.serving != o.serving}, now.Check(fresh)
 	}
 }
 
@@ -191,13 +191,13 @@ func (o *AuthzOptions) listen(ctx context.Context, d command.Deps, a *authz.Auth
 	s := &authzServers{grpc: authz.NewServer(a, certs.ToClients())}
 	var err error
 	if s.grpcAt, err = listenOn(ctx, o.serving.listen); err != nil {
-		return nil, ofFlag(err, "--listen")
+		return nil, withFlag(err, "--listen")
 	}
 	if o.serving.http == "" {
 		return s, nil
 	}
 	if s.httpAt, err = listenOn(ctx, o.serving.http); err != nil {
-		return nil, errors.Join(ofFlag(err, "--http"), s.close())
+		return nil, errors.Join(withFlag(err, "--http"), s.close())
 	}
 	if config := certs.ToClients(); config != nil {
 		s.httpAt = tls.NewListener(s.httpAt, overHTTP(config))

@@ -86,7 +86,7 @@ func (r *reloader) families() []metrics.Family {
 	}
 	sets := func() []jwks.Status { return byLabels(r.sets.Status()) }
 	return []metrics.Family{
-		one("policy_loaded_timestamp_seconds", "When the current policy was loaded, in Unix time.", func() float64 { return float64(r.at.Load()) }),
+		one("policy_loaded_timestamp_seconds", "When the current policy was loaded, in Unix time.", func() float64 { return float64(r.loadedAt.Load()) }),
 		one("reload_failing", "1 while the newest version of the policy is rejected.", func() float64 { return flag(r.failing.Load()) }),
 		{
 			Name: prefix + "policy_weakened_total", Help: "Changes that made the policy weaker on reload.", Counter: true,

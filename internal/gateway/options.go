@@ -80,7 +80,7 @@ func checkRereadable(d command.Deps, f policies.Flags) error {
 	if slices.Contains(f.Protos.Sets, "-") {
 		return once("--descriptor-set")
 	}
-	if slices.ContainsFunc(f.Keys.Places(d), func(p input.Place) bool { return p.Name == "-" }) {
+	if slices.ContainsFunc(f.Keys.Sources(d), func(p input.KeySource) bool { return p.Name == "-" }) {
 		return once("--key")
 	}
 	if slices.ContainsFunc(f.Sets.Entries(d), func(e config.KeySetEntry) bool { return e.JWKS == "-" }) {

@@ -29,37 +29,37 @@ type reloader struct {
 	sets    *input.SetCache
 	policy  policies.Flags
 	serving sharedFlags
-	// again evaluates the command line, the environment and the configuration again, as
+	// reread evaluates the command line, the environment and the configuration again, as
 	// at the start.
-	again func() (*settingsNow, error)
+	reread func() (*currentSettings, error)
 	// prepare returns a function that puts p in force; nothing changes before it is
 	// called.
 	prepare func(p *policies.Policy) (swap func() error, err error)
 	certs   *tlsfiles.Certificates
 	watched watched
-	seen    map[string]os.FileInfo // when the policy in force was read
-	problem string                 // why the last reload failed, or ""
-	inUse   *policies.Policy       // the policy in force
-	past    *diff.Past[compared]   // the policies before it
+	seen    map[string]os.FileInfo        // when the policy in force was read
+	problem string                        // why the last reload failed, or ""
+	current *policies.Policy              // the policy in force
+	history *diff.History[comparedPolicy] // the policies before it
 
-	at      atomic.Int64 // when the policy in force was read, as Unix time in seconds
-	failing atomic.Bool
+	loadedAt atomic.Int64 // when the policy in force was read, as Unix time in seconds
+	failing  atomic.Bool
 	// weakened counts the changes by which reloads weakened the policy.
 	weakened atomic.Int64
 }
 
-// settingsNow is the current state of flags, environment and jwtctl.yaml.
-type settingsNow struct {
+// currentSettings is the current state of flags, environment and jwtctl.yaml.
+type currentSettings struct {
 	d      command.Deps
 	policy policies.Flags
-	// late is set if a setting changed that only applies at the next start.
-	late bool
+	// needsRestart is set if a setting changed that only applies at the next start.
+	needsRestart bool
 }
 
 // start loads the first policy.
 func (r *reloader) start(ctx context.Context) (*policies.Policy, error) {
 	w := watchedBy(r.d, r.policy, r.serving.tls)
-	seen := w.look()
+	seen := w.stat()
 	var err error
 	if r.certs, err = r.serving.tls.Load(r.d.System.Now); err != nil {
 		return nil, err
@@ -68,9 +68,9 @@ func (r *reloader) start(ctx context.Context) (*policies.Policy, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.policy.Keys.Passphrase.StopAsking()
-	r.past = newPast()
-	r.inForce(p, w, seen)
+	r.policy.Keys.Passphrase.DisablePrompt()
+	r.history = newHistory()
+	r.activate(p, w, seen)
 	r.warnOpen(p)
 	return p, nil
 }
@@ -84,9 +84,9 @@ func enforced(p *policies.Policy) enforce.Policy {
 	return enforce.Policy{Plan: p.Plan, Verifier: p.Verifier, Signer: p.Signer}
 }
 
-// inForce records the sources of p. seen is the state of the files before they were read,
+// activate records the sources of p. seen is the state of the files before they were read,
 // so that changes during the read are noticed next time.
-func (r *reloader) inForce(p *policies.Policy, w watched, seen map[string]os.FileInfo) {
+func (r *reloader) activate(p *policies.Policy, w watched, seen map[string]os.FileInfo) {
 	var imports []string
 	for _, f := range p.Set.Files() {
 		imports = append(imports, f.Location)
@@ -95,14 +95,14 @@ func (r *reloader) inForce(p *policies.Policy, w watched, seen map[string]os.Fil
 		}
 	}
 	w.fixed = append(w.fixed, imports...)
-	for name, info := range (watched{fixed: imports}).look() {
+	for name, info := range (watched{fixed: imports}).stat() {
 		if _, known := seen[name]; !known {
 			seen[name] = info
 		}
 	}
-	r.watched, r.seen, r.inUse = w, seen, p
-	r.sets.Loaded(true)
-	r.at.Store(r.d.System.Now().Unix())
+	r.watched, r.seen, r.current = w, seen, p
+	r.sets.EndLoad(true)
+	r.loadedAt.Store(r.d.System.Now().Unix())
 }
 
 // inputs returns the files that results must not overwrite.
@@ -122,7 +122,7 @@ func (r *reloader) watch(ctx context.Context, requests <-chan struct{}) {
 		case <-ticker.C:
 			// After a failure the files may look the same as before: one may be back in
 			// its place.
-			if r.problem != "" || !maps.EqualFunc(r.seen, r.watched.look(), sameFile) {
+			if r.problem != "" || !maps.EqualFunc(r.seen, r.watched.stat(), sameFile) {
 				r.reload(ctx, false)
 			}
 		}
@@ -133,7 +133,7 @@ func (r *reloader) watch(ctx context.Context, requests <-chan struct{}) {
 // requested by SIGHUP, otherwise once for each reason.
 func (r *reloader) reload(ctx context.Context, asked bool) {
 	log := r.d.Logger()
-	err := r.renew(ctx)
+	err := r.replace(ctx)
 	switch {
 	case ctx.Err() != nil:
 	case err == nil:
@@ -141,7 +141,7 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 		r.failing.Store(false)
 		log.Info("policy reloaded")
 	default:
-		r.sets.Loaded(false)
+		r.sets.EndLoad(false)
 		r.failing.Store(true)
 		// Joined errors have one line each.
 		text := strings.ReplaceAll(quote.Printable(err.Error()), "\n", "; ")
@@ -152,23 +152,23 @@ func (r *reloader) reload(ctx context.Context, asked bool) {
 	}
 }
 
-// renew replaces policy and certificates, or neither.
-func (r *reloader) renew(ctx context.Context) (err error) {
+// replace replaces policy and certificates, or neither.
+func (r *reloader) replace(ctx context.Context) (err error) {
 	defer func() {
 		if v := recover(); v != nil { // a panic in the background would end the proxy
 			err = fault.New(fault.Internal, "policy", "reload failed (panic)")
 		}
 	}()
-	before := r.watched.look()
-	now, err := r.again()
+	before := r.watched.stat()
+	now, err := r.reread()
 	if err != nil {
 		return err
 	}
-	if now.late {
+	if now.needsRestart {
 		r.d.Warn("changes under %s: in jwtctl.yaml take effect after a restart", r.name)
 	}
 	w := watchedBy(now.d, now.policy, r.serving.tls)
-	seen := w.look()
+	seen := w.stat()
 	for name := range seen {
 		if info, known := before[name]; known { // the configuration has been read already
 			seen[name] = info
@@ -197,9 +197,9 @@ func (r *reloader) renew(ctx context.Context) (err error) {
 		return err
 	}
 	r.certs.Use(certs)
-	opened := r.inUse.Plan.Enforces() && !p.Plan.Enforces()
-	r.past.Replace(comparedOf(r.inUse), comparedOf(p))
-	r.inForce(p, w, seen)
+	opened := r.current.Plan.Enforces() && !p.Plan.Enforces()
+	r.history.Replace(newComparedPolicy(r.current), newComparedPolicy(p))
+	r.activate(p, w, seen)
 	r.warnWeaker(ctx, weaker)
 	if opened {
 		r.warnOpen(p)

@@ -28,7 +28,7 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 		defer proxy.KeepGarbage(spareGarbage(d.System.MemoryLimit()))()
 	}
 	d.Console = d.Logging(o.serving.log(d, o.Policy.Dev))
-	r := &reloader{d: d, name: "proxy", sets: input.NewSetCache(), policy: o.Policy, serving: o.serving.sharedFlags, again: o.again(d)}
+	r := &reloader{d: d, name: "proxy", sets: input.NewSetCache(), policy: o.Policy, serving: o.serving.sharedFlags, reread: o.rereader(d)}
 	policy, err := r.start(ctx)
 	if err != nil {
 		return err
@@ -47,9 +47,9 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 	d.Stay()
 	listener, err := listenOn(ctx, o.serving.listen)
 	if err != nil {
-		return ofFlag(err, "--listen")
+		return withFlag(err, "--listen")
 	}
-	browsers, err := o.listenForBrowsers(ctx, d, p, r.certs, policy.Plan.Set().Services())
+	browsers, err := o.listenWeb(ctx, d, p, r.certs, policy.Plan.Set().Services())
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
@@ -73,16 +73,16 @@ func Run(ctx context.Context, d command.Deps, o Options) (err error) {
 // warn says which options leave the server open.
 func (o *Options) warn(d command.Deps) {
 	if o.Policy.Dev {
-		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
+		d.AlwaysWarn("--dev makes and accepts unsigned tokens, which anyone can forge")
 	}
 	if o.serving.reportOnly {
-		d.Danger("--report-only refuses nothing: calls that violate the policy reach the server")
+		d.AlwaysWarn("--report-only refuses nothing: calls that violate the policy reach the server")
 	}
 }
 
 // swap returns what prepares p and browsers, nil for none, for a policy, and returns
 // what makes them enforce it.
-func swap(ctx context.Context, d command.Deps, p *proxy.Proxy, browsers *browsers) func(*policies.Policy) (func() error, error) {
+func swap(ctx context.Context, d command.Deps, p *proxy.Proxy, browsers *webServer) func(*policies.Policy) (func() error, error) {
 	return func(next *policies.Policy) (func() error, error) {
 		follow, err := browsers.prepare(next)
 		return func() error {
@@ -108,17 +108,17 @@ func (o *Options) proxyOptions(d command.Deps, upstream *proxy.Upstream, certs *
 	}
 }
 
-// again returns a function that reads the settings again, as at the start.
-func (o *Options) again(d command.Deps) func() (*settingsNow, error) {
-	return func() (*settingsNow, error) {
+// rereader returns a function that reads the settings again, as at the start.
+func (o *Options) rereader(d command.Deps) func() (*currentSettings, error) {
+	return func() (*currentSettings, error) {
 		var now Options
 		fresh := d
 		var err error
-		if fresh.Settings, err = d.Settings.Again(now.Register); err != nil {
+		if fresh.Settings, err = d.Settings.Reload(now.Register); err != nil {
 			return nil, err
 		}
-		now.Policy.Keys.Passphrase.Remember(o.Policy.Keys.Passphrase)
-		return &settingsNow{fresh, now.Policy, now.serving != o.serving || !now.web.equal(o.web)}, now.Check(fresh)
+		now.Policy.Keys.Passphrase.ReuseFrom(o.Policy.Keys.Passphrase)
+		return &currentSettings{fresh, now.Policy, now.serving != o.serving || !now.web.equal(o.web)}, now.Check(fresh)
 	}
 }
 
@@ -128,7 +128,7 @@ func (r *reloader) background(ctx context.Context, counts *metrics.Metrics) (sto
 	var server *metricsServer
 	if r.serving.metrics != "" {
 		if server, err = listenForMetrics(ctx, r.d, r.serving.metrics, counts); err != nil {
-			return nil, ofFlag(err, "--metrics")
+			return nil, withFlag(err, "--metrics")
 		}
 	}
 	until, cancel := context.WithCancel(context.WithoutCancel(ctx))

@@ -20,7 +20,7 @@ type watched struct {
 func watchedBy(d command.Deps, policy policies.Flags, tls tlsfiles.Flags) watched {
 	w := watched{protos: policy.Protos.Protos, importPaths: policy.Protos.ImportPaths}
 	w.fixed = slices.Concat(policy.Protos.Sets, tls.Files(), []string{d.Settings.Path})
-	for _, p := range policy.Keys.Places(d) {
+	for _, p := range policy.Keys.Sources(d) {
 		if p.IsFile() {
 			w.fixed = append(w.fixed, p.Name)
 		}
@@ -33,8 +33,8 @@ func watchedBy(d command.Deps, policy policies.Flags, tls tlsfiles.Flags) watche
 	return w
 }
 
-// look returns the current state of the files; nil for missing ones.
-func (w watched) look() map[string]os.FileInfo {
+// stat returns the current state of the files; nil for missing ones.
+func (w watched) stat() map[string]os.FileInfo {
 	seen := map[string]os.FileInfo{}
 	add := func(list ...string) {
 		for _, name := range list {

@@ -11,19 +11,21 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policy"
 )
 
-// compared is the part of a policy that is compared.
-type compared struct {
+// comparedPolicy is the part of a policy that is compared.
+type comparedPolicy struct {
 	facts  *policy.Policy
 	rules  []diff.IssuerRules
 	checks diff.Checks
 }
 
-func comparedOf(p *policies.Policy) compared { return compared{p.Facts, p.Rules, p.Checks} }
+func newComparedPolicy(p *policies.Policy) comparedPolicy {
+	return comparedPolicy{p.Facts, p.Rules, p.Checks}
+}
 
-// newPast returns the history of a run, initially empty.
-func newPast() *diff.Past[compared] {
-	return &diff.Past[compared]{
-		Compare: func(before, after compared) ([]diff.Change, error) {
+// newHistory returns the history of a run, initially empty.
+func newHistory() *diff.History[comparedPolicy] {
+	return &diff.History[comparedPolicy]{
+		Compare: func(before, after comparedPolicy) ([]diff.Change, error) {
 			changes, err := diff.Compare(before.facts, after.facts)
 			if err != nil {
 				return nil, err
@@ -31,10 +33,10 @@ func newPast() *diff.Past[compared] {
 			changes = diff.WithChecks(diff.WithRules(changes, before.rules, after.rules), before.checks, after.checks)
 			return diff.Failing(changes), nil
 		},
-		Lacks: func(before, after compared) bool {
+		Lacks: func(before, after comparedPolicy) bool {
 			return diff.Lacks(before.facts, after.facts) || diff.LacksRules(before.rules, after.rules)
 		},
-		Has: func(v compared, method string) bool { return diff.Has(v.facts, method) },
+		Has: func(v comparedPolicy, method string) bool { return diff.Has(v.facts, method) },
 	}
 }
 
@@ -45,10 +47,10 @@ func newPast() *diff.Past[compared] {
 // It returns policy_invalid if next has no services although the policy in force does: a
 // file that is being written is empty for a moment.
 func (r *reloader) weaker(next *policies.Policy) ([]diff.Change, error) {
-	if len(next.Set.Services()) == 0 && len(r.inUse.Set.Services()) > 0 {
+	if len(next.Set.Services()) == 0 && len(r.current.Set.Services()) > 0 {
 		return nil, fault.New(fault.PolicyInvalid, "descriptors", "the new version has no services")
 	}
-	return r.past.Weaker(comparedOf(r.inUse), comparedOf(next))
+	return r.history.Weaker(newComparedPolicy(r.current), newComparedPolicy(next))
 }
 
 // checkWeaker refuses a weaker policy if --refuse-weaker is set.

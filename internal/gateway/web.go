@@ -51,28 +51,28 @@ func (f *webFlags) check(listen string) error {
 		return fault.New(fault.UsageError, "--web-origin", "has no effect without --web")
 	case f.address == "":
 		return nil
-	case f.address == listen && !anyPort(listen):
+	case f.address == listen && !choosesPort(listen):
 		return fault.New(fault.UsageError, "--web", "is the same as --listen").WithHint("use a separate port for browsers")
 	}
 	_, err := f.parsed()
 	return errors.Join(checkAddress("--web", f.address), err)
 }
 
-// anyPort reports whether the system chooses the port of address.
-func anyPort(address string) bool {
+// choosesPort reports whether the system chooses the port of address.
+func choosesPort(address string) bool {
 	_, port, err := net.SplitHostPort(address)
 	return err == nil && port == "0"
 }
 
-// browsers serves them; nil if --web is not set.
-type browsers struct {
+// webServer serves them; nil if --web is not set.
+type webServer struct {
 	*web.Server
 	listener net.Listener
 }
 
-// listenForBrowsers listens for browsers in front of p; it returns nil unless --web is
+// listenWeb listens for browsers in front of p; it returns nil unless --web is
 // set.
-func (o *Options) listenForBrowsers(ctx context.Context, d command.Deps, p *proxy.Proxy, certs *tlsfiles.Certificates, services []protoreflect.ServiceDescriptor) (*browsers, error) {
+func (o *Options) listenWeb(ctx context.Context, d command.Deps, p *proxy.Proxy, certs *tlsfiles.Certificates, services []protoreflect.ServiceDescriptor) (*webServer, error) {
 	f := o.web
 	if f.address == "" {
 		return nil, nil
@@ -91,13 +91,13 @@ func (o *Options) listenForBrowsers(ctx context.Context, d command.Deps, p *prox
 	}
 	listener, err := listenOn(ctx, f.address)
 	if err != nil {
-		return nil, ofFlag(err, "--web")
+		return nil, withFlag(err, "--web")
 	}
-	return &browsers{server, listener}, nil
+	return &webServer{server, listener}, nil
 }
 
 // prepare returns a function that updates the descriptors for browsers to those of p.
-func (b *browsers) prepare(p *policies.Policy) (swap func(), err error) {
+func (b *webServer) prepare(p *policies.Policy) (swap func(), err error) {
 	if b == nil {
 		return func() {}, nil
 	}

@@ -35,9 +35,9 @@ type Tree struct {
 	commit      string
 	gitDir      string // if not that of Top
 	depth       int    // of submodules
-	// Absent are the submodules whose commit the repository does not have, set by
+	// MissingModules are the submodules whose commit the repository does not have, set by
 	// Extract: paths from Top.
-	Absent []string
+	MissingModules []string
 }
 
 // Open returns the tree of revision rev (a branch, tag or commit, as in git) of the

@@ -225,8 +225,8 @@ func TestExtractReadsSubmodules(t *testing.T) {
 		if outerText != "" {
 			want["third/party/outer.proto"], want["third/party/in/inner.proto"] = outerText, "inner, old"
 		}
-		if got := under(t, into); err != nil || n != len(want) || fmt.Sprint(got) != fmt.Sprint(want) || fmt.Sprint(tree.Absent) != fmt.Sprint(absent) {
-			t.Errorf("%s: %d files, %v, absent %v: %v", rev, n, err, tree.Absent, got)
+		if got := under(t, into); err != nil || n != len(want) || fmt.Sprint(got) != fmt.Sprint(want) || fmt.Sprint(tree.MissingModules) != fmt.Sprint(absent) {
+			t.Errorf("%s: %d files, %v, absent %v: %v", rev, n, err, tree.MissingModules, got)
 		}
 	}
 	check(old, "outer, old")

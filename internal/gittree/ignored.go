@@ -11,10 +11,10 @@ import (
 	"time"
 )
 
-// Unignored reports whether `git add .` would add the file at path: it is in a work tree,
+// NotIgnored reports whether `git add .` would add the file at path: it is in a work tree,
 // and no .gitignore or exclude file matches it. If git is not installed, or does not
 // respond within two seconds, it returns false.
-func Unignored(ctx context.Context, path string) bool {
+func NotIgnored(ctx context.Context, path string) bool {
 	path, err := filepath.Abs(path)
 	if err != nil || !below(filepath.Dir(path)) {
 		return false

@@ -46,7 +46,7 @@ func TestUnignored(t *testing.T) {
 		{filepath.Join(outside, "key.jwk"), false},
 	} {
 		write(tt.path, "")
-		if got := Unignored(t.Context(), tt.path); got != tt.want {
+		if got := NotIgnored(t.Context(), tt.path); got != tt.want {
 			t.Errorf("%s: got %t, want %t", tt.path, got, tt.want)
 		}
 	}
@@ -63,11 +63,11 @@ func TestIgnoreLine(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(top, ".gitignore"), []byte(IgnoreLine(name)+"\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if Unignored(t.Context(), filepath.Join(top, name)) {
+		if NotIgnored(t.Context(), filepath.Join(top, name)) {
 			t.Errorf("%q: %q does not ignore it", name, IgnoreLine(name))
 		}
 		for _, other := range []string{"aXb", "abc", "key.priv.pemx", "keyX"} {
-			if !Unignored(t.Context(), filepath.Join(top, other)) {
+			if !NotIgnored(t.Context(), filepath.Join(top, other)) {
 				t.Errorf("%q: %q ignores %q too", name, IgnoreLine(name), other)
 			}
 		}
@@ -81,7 +81,7 @@ func TestUnignoredWithoutGit(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if Unignored(t.Context(), filepath.Join(top, "key.priv.pem")) {
+	if NotIgnored(t.Context(), filepath.Join(top, "key.priv.pem")) {
 		t.Error("a file is reported without git")
 	}
 }

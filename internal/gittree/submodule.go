@@ -15,7 +15,7 @@ func (t *Tree) extractModules(ctx context.Context, into string, modules []blob, 
 	for _, m := range modules {
 		sub := t.module(ctx, m)
 		if sub == nil || sub.depth > maxDepth {
-			t.Absent = append(t.Absent, m.path)
+			t.MissingModules = append(t.MissingModules, m.path)
 			continue
 		}
 		n, err := sub.Extract(ctx, filepath.Join(into, filepath.FromSlash(m.path)), func(path string) bool { return keep(m.path + "/" + path) })
@@ -23,8 +23,8 @@ func (t *Tree) extractModules(ctx context.Context, into string, modules []blob, 
 			return files, err
 		}
 		files += n
-		for _, path := range sub.Absent {
-			t.Absent = append(t.Absent, m.path+"/"+path)
+		for _, path := range sub.MissingModules {
+			t.MissingModules = append(t.MissingModules, m.path+"/"+path)
 		}
 	}
 	return files, nil

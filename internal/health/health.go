@@ -65,8 +65,8 @@ func (s *Server) status() *grpc_health_v1.HealthCheckResponse {
 	}
 }
 
-// knows reports whether service is in the policy, or is "", which means the whole server.
-func (s *Server) knows(service string) bool {
+// has reports whether service is in the policy, or is "", which means the whole server.
+func (s *Server) has(service string) bool {
 	if service == "" {
 		return true
 	}
@@ -80,7 +80,7 @@ func (s *Server) knows(service string) bool {
 
 // Check implements grpc.health.v1.
 func (s *Server) Check(_ context.Context, r *grpc_health_v1.HealthCheckRequest) (*grpc_health_v1.HealthCheckResponse, error) {
-	if !s.knows(r.GetService()) {
+	if !s.has(r.GetService()) {
 		return nil, status.Error(codes.NotFound, "Unknown service")
 	}
 	return s.status(), nil
@@ -89,7 +89,7 @@ func (s *Server) Check(_ context.Context, r *grpc_health_v1.HealthCheckRequest) 
 // Watch implements grpc.health.v1; it ends with Shutdown.
 func (s *Server) Watch(r *grpc_health_v1.HealthCheckRequest, stream grpc.ServerStreamingServer[grpc_health_v1.HealthCheckResponse]) error {
 	now := s.status()
-	if !s.knows(r.GetService()) {
+	if !s.has(r.GetService()) {
 		now.Status = grpc_health_v1.HealthCheckResponse_SERVICE_UNKNOWN
 	}
 	if err := stream.Send(now); err != nil {

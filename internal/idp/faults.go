@@ -33,8 +33,8 @@ const (
 // SlowTime is the delay of slow-jwks: longer than jwtctl and most others wait.
 const SlowTime = 15 * time.Second
 
-// wrongTime is how far wrong times are off: more than any leeway.
-const wrongTime = time.Hour
+// timeFaultOffset is how far wrong times are off: more than any leeway.
+const timeFaultOffset = time.Hour
 
 // Faults returns all faults, in the order to list them.
 func Faults() []Fault {
@@ -59,11 +59,11 @@ func ParseFault(name string) (Fault, error) {
 	return "", err.WithHint("use one of %s", strings.Join(names, ", "))
 }
 
-// falsify applies the faults of c to the claims of a token.
-func (p *Provider) falsify(c *Client, k claims, isID bool) {
+// applyFaults applies the faults of c to the claims of a token.
+func (p *Provider) applyFaults(c *Client, k claims, isID bool) {
 	now := p.o.Now()
 	if c.has(Expired) {
-		k["iat"], k["exp"] = now.Add(-2*wrongTime).Unix(), now.Add(-wrongTime).Unix()
+		k["iat"], k["exp"] = now.Add(-2*timeFaultOffset).Unix(), now.Add(-timeFaultOffset).Unix()
 		delete(k, "nbf")
 	}
 	if c.has(WrongAud) {
@@ -73,11 +73,11 @@ func (p *Provider) falsify(c *Client, k claims, isID bool) {
 		k["iss"] = "https://other.example.test/"
 	}
 	if c.has(FutureIAT) {
-		k["iat"], k["exp"] = now.Add(wrongTime).Unix(), now.Add(2*wrongTime).Unix()
+		k["iat"], k["exp"] = now.Add(timeFaultOffset).Unix(), now.Add(2*timeFaultOffset).Unix()
 		delete(k, "nbf")
 	}
 	if c.has(NotYetValid) {
-		k["nbf"], k["exp"] = now.Add(wrongTime).Unix(), now.Add(2*wrongTime).Unix()
+		k["nbf"], k["exp"] = now.Add(timeFaultOffset).Unix(), now.Add(2*timeFaultOffset).Unix()
 	}
 	if c.has(NoExpiry) {
 		delete(k, "exp")

@@ -43,13 +43,13 @@ func endpoints() op.Endpoints {
 func (p *Provider) Handler(set *jwks.Handler) http.Handler {
 	mux := map[string]http.Handler{}
 	handle := func(path string, scripts bool, h http.Handler, methods ...string) {
-		h = only(h, methods)
+		h = allowMethods(h, methods)
 		if scripts {
 			h = p.crossOrigin(h)
 		}
 		mux[path] = h
 	}
-	inner := func(path string) http.Handler { return p.inLibrary(path) }
+	inner := func(path string) http.Handler { return p.libraryHandler(path) }
 	handle(p.places.authorize, false, inner("/authorize"), http.MethodGet, http.MethodPost)
 	handle(callbackPath, false, inner(callbackPath), http.MethodGet)
 	handle(p.places.token, true, inner("/token"), http.MethodPost)
@@ -64,29 +64,29 @@ func (p *Provider) Handler(set *jwks.Handler) http.Handler {
 	handle(loginPath, false, http.HandlerFunc(p.serveLogin), http.MethodGet, http.MethodPost)
 	handle(devicePath, false, http.HandlerFunc(p.serveDevice), http.MethodGet, http.MethodPost)
 	handle(loggedOutPath, false, http.HandlerFunc(p.serveLoggedOut), http.MethodGet)
-	keySet := p.crossOrigin(p.wrongSet(set))
+	keySet := p.crossOrigin(p.faultyKeySet(set))
 	for _, path := range []string{set.Path(), jwks.WellKnownPath, jwks.HealthPath} {
 		mux[path] = keySet
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h, known := mux[r.URL.EscapedPath()]
 		if !known {
-			problem(w, http.StatusNotFound, "not found; the discovery document lists the paths")
+			writeError(w, http.StatusNotFound, "not found; the discovery document lists the paths")
 			return
 		}
 		h.ServeHTTP(w, r)
 	})
 }
 
-// only refuses methods other than these. crossOrigin handles OPTIONS.
-func only(h http.Handler, methods []string) http.Handler {
+// allowMethods refuses methods other than these. crossOrigin handles OPTIONS.
+func allowMethods(h http.Handler, methods []string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if slices.Contains(methods, r.Method) {
 			h.ServeHTTP(w, r)
 			return
 		}
 		w.Header().Set("Allow", strings.Join(methods, ", "))
-		problem(w, http.StatusMethodNotAllowed, "use "+strings.Join(methods, " and "))
+		writeError(w, http.StatusMethodNotAllowed, "use "+strings.Join(methods, " and "))
 	})
 }
 
@@ -100,9 +100,9 @@ func (p *Provider) crossOrigin(h http.Handler) http.Handler {
 	}).Handler(h)
 }
 
-// inLibrary passes requests to the library under its own path. The parameters of a POST
+// libraryHandler passes requests to the library under its own path. The parameters of a POST
 // must be in its body (RFC 6749 section 2.3.1), and none may be repeated (section 3.1).
-func (p *Provider) inLibrary(path string) http.Handler {
+func (p *Provider) libraryHandler(path string) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		inner := r.Clone(r.Context())
@@ -111,12 +111,12 @@ func (p *Provider) inLibrary(path string) http.Handler {
 		}
 		inner.URL.Path, inner.URL.RawPath = path, ""
 		if err := inner.ParseForm(); err != nil {
-			problem(w, http.StatusBadRequest, "the form cannot be read")
+			writeError(w, http.StatusBadRequest, "the form cannot be read")
 			return
 		}
 		for name, values := range inner.Form {
 			if len(values) > 1 && name != "resource" && name != "audience" {
-				problem(w, http.StatusBadRequest, "a parameter is repeated")
+				writeError(w, http.StatusBadRequest, "a parameter is repeated")
 				return
 			}
 		}
@@ -126,8 +126,8 @@ func (p *Provider) inLibrary(path string) http.Handler {
 	})
 }
 
-// wrongSet serves the key set with the faults of all clients.
-func (p *Provider) wrongSet(set http.Handler) http.Handler {
+// faultyKeySet serves the key set with the faults of all clients.
+func (p *Provider) faultyKeySet(set http.Handler) http.Handler {
 	slow, empty := slices.Contains(p.o.Faults, SlowJWKS), slices.Contains(p.o.Faults, EmptyJWKS)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		health := r.URL.Path == jwks.HealthPath
@@ -146,8 +146,8 @@ func (p *Provider) wrongSet(set http.Handler) http.Handler {
 	})
 }
 
-// problem writes an error as the library does.
-func problem(w http.ResponseWriter, status int, why string) {
+// writeError writes an error as the library does.
+func writeError(w http.ResponseWriter, status int, why string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
@@ -157,8 +157,8 @@ func problem(w http.ResponseWriter, status int, why string) {
 // trimSlash removes a trailing slash.
 func trimSlash(s string) string { return strings.TrimSuffix(s, "/") }
 
-// at returns the URL of a path.
-func (p *Provider) at(path string) string { return trimSlash(p.o.Issuer) + path }
+// url returns the URL of a path.
+func (p *Provider) url(path string) string { return trimSlash(p.o.Issuer) + path }
 
 // serveDiscovery serves the provider's metadata (OpenID Connect Discovery section 3, RFC
 // 8414).
@@ -176,14 +176,14 @@ func (p *Provider) metadata() *oidc.DiscoveryConfiguration {
 	secret := []oidc.AuthMethod{oidc.AuthMethodBasic, oidc.AuthMethodPost}
 	return &oidc.DiscoveryConfiguration{
 		Issuer:                                    p.issuer,
-		AuthorizationEndpoint:                     p.at(p.places.authorize),
-		TokenEndpoint:                             p.at(p.places.token),
-		IntrospectionEndpoint:                     p.at(p.places.introspect),
-		UserinfoEndpoint:                          p.at(p.places.userinfo),
-		RevocationEndpoint:                        p.at(p.places.revoke),
-		EndSessionEndpoint:                        p.at(p.places.logout),
-		DeviceAuthorizationEndpoint:               p.at(p.places.device),
-		JwksURI:                                   p.at(p.places.keys),
+		AuthorizationEndpoint:                     p.url(p.places.authorize),
+		TokenEndpoint:                             p.url(p.places.token),
+		IntrospectionEndpoint:                     p.url(p.places.introspect),
+		UserinfoEndpoint:                          p.url(p.places.userinfo),
+		RevocationEndpoint:                        p.url(p.places.revoke),
+		EndSessionEndpoint:                        p.url(p.places.logout),
+		DeviceAuthorizationEndpoint:               p.url(p.places.device),
+		JwksURI:                                   p.url(p.places.keys),
 		ScopesSupported:                           []string{"openid", "profile", "email", "offline_access"},
 		ResponseTypesSupported:                    []string{"code"},
 		ResponseModesSupported:                    []string{"query"},

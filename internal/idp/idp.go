@@ -34,14 +34,14 @@ const DefaultTTL = time.Hour
 const MaxRefreshLeeway = time.Minute
 
 // Limits of what is stored, in time and number. A login, a code and a device code must be
-// used within pendingTime.
+// used within pendingTTL.
 const (
-	pendingTime = 10 * time.Minute
-	codeTime    = time.Minute
-	sessionTime = 12 * time.Hour
-	refreshTime = 24 * time.Hour
-	maxPending  = 2000
-	maxKept     = 10000
+	pendingTTL = 10 * time.Minute
+	codeTTL    = time.Minute
+	sessionTTL = 12 * time.Hour
+	refreshTTL = 24 * time.Hour
+	maxPending = 2000
+	maxStored  = 10000
 )
 
 // Options configure a Provider.
@@ -76,7 +76,7 @@ type Options struct {
 type Provider struct {
 	o       Options
 	issuer  string // with the path of Like
-	places  places
+	places  paths
 	clients map[string]*Client
 	storage *storage
 	server  *server
@@ -121,7 +121,7 @@ func (p *Provider) Issuer() string { return p.issuer }
 func (p *Provider) JWKSPath() string { return p.places.keys }
 
 // JWKSURL and DiscoveryURL return the URLs of the key set and the metadata.
-func (p *Provider) JWKSURL() string { return p.at(p.places.keys) }
+func (p *Provider) JWKSURL() string { return p.url(p.places.keys) }
 func (p *Provider) DiscoveryURL() string {
 	return trimSlash(p.issuer) + "/.well-known/openid-configuration"
 }

@@ -54,7 +54,7 @@ func (l *library) Probes() []op.ProbesFn                     { return nil }
 
 func (l *library) DeviceAuthorization() op.DeviceAuthorizationConfig {
 	return op.DeviceAuthorizationConfig{
-		Lifetime:     pendingTime,
+		Lifetime:     pendingTTL,
 		PollInterval: 5 * time.Second,
 		UserFormPath: devicePath,
 		UserCode:     op.UserCodeBase20,
@@ -75,13 +75,13 @@ func (l *library) AccessTokenVerifier(context.Context) *op.AccessTokenVerifier {
 func (p *Provider) serveCallback(w http.ResponseWriter, r *http.Request) {
 	begun, found := p.storage.requests.get(r.FormValue("id"))
 	if !found || !begun.done {
-		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: endedLogin})
+		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: loginEnded})
 		return
 	}
 	back, err := op.BuildAuthResponseCallbackURL(r.Context(), begun, p.server.library)
 	if err != nil {
 		p.o.Log.Warn("a login was not completed", "error", err)
-		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: endedLogin})
+		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: loginEnded})
 		return
 	}
 	http.Redirect(w, r, back, http.StatusFound)

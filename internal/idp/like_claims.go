@@ -16,7 +16,7 @@ func (l Like) access(c claims, g *grant, p *Provider) {
 		if g.User == nil {
 			c["sub"], c["gty"] = g.Client.ID+"@clients", "client-credentials"
 		}
-		l.person(c, g)
+		l.setSubject(c, g)
 	case LikeKeycloak:
 		delete(c, "client_id")
 		c["typ"], c["azp"], c["acr"] = "Bearer", g.Client.ID, "1"
@@ -25,9 +25,9 @@ func (l Like) access(c claims, g *grant, p *Provider) {
 			c["allowed-origins"] = origins(g.Client)
 		} else {
 			c["client_id"], c["preferred_username"] = g.Client.ID, "service-account-"+strings.ToLower(g.Client.ID)
-			c["sub"] = made("client", g.Client.ID)
+			c["sub"] = uuidFor("client", g.Client.ID)
 		}
-		l.person(c, g)
+		l.setSubject(c, g)
 	case LikeEntra:
 		delete(c, "client_id")
 		delete(c, "auth_time")
@@ -36,12 +36,12 @@ func (l Like) access(c claims, g *grant, p *Provider) {
 		c["ver"], c["tid"], c["azp"], c["nbf"], c["uti"] = "2.0", tenant, g.Client.ID, c["iat"], g.ID
 		c["azpacr"] = map[bool]string{true: "1", false: "0"}[g.Client.Secret != ""]
 		if g.User == nil {
-			c["sub"] = made("client", g.Client.ID)
+			c["sub"] = uuidFor("client", g.Client.ID)
 			c["oid"], c["idtyp"] = c["sub"], "app"
 			return
 		}
 		c["scp"] = strings.Join(g.Scopes, " ")
-		l.person(c, g)
+		l.setSubject(c, g)
 	case LikeOkta:
 		delete(c, "client_id")
 		delete(c, "scope")
@@ -77,7 +77,7 @@ func (l Like) id(c claims, g *grant) {
 			c["nickname"] = name
 		}
 	case LikeKeycloak:
-		c["typ"], c["acr"], c["jti"] = "ID", "1", made("id", g.ID)
+		c["typ"], c["acr"], c["jti"] = "ID", "1", uuidFor("id", g.ID)
 	case LikeEntra:
 		delete(c, "azp")
 		delete(c, "auth_time")
@@ -88,11 +88,11 @@ func (l Like) id(c claims, g *grant) {
 		delete(c, "sid")
 		c["ver"], c["jti"], c["amr"], c["idp"] = 1, "ID."+g.ID, []string{"pwd"}, "00o1"
 	}
-	l.person(c, g)
+	l.setSubject(c, g)
 }
 
-// person gives the subject of a user the form of l.
-func (l Like) person(c claims, g *grant) {
+// setSubject gives the subject of a user the form of l.
+func (l Like) setSubject(c claims, g *grant) {
 	if g.User == nil {
 		return
 	}
@@ -100,9 +100,9 @@ func (l Like) person(c claims, g *grant) {
 	case LikeAuth0:
 		c["sub"] = "auth0|" + g.User.Name
 	case LikeKeycloak:
-		c["sub"] = made("user", g.User.Name)
+		c["sub"] = uuidFor("user", g.User.Name)
 	case LikeEntra:
-		c["sub"], c["oid"] = made("pairwise", g.Client.ID, g.User.Name), made("user", g.User.Name)
+		c["sub"], c["oid"] = uuidFor("pairwise", g.Client.ID, g.User.Name), uuidFor("user", g.User.Name)
 		if _, ok := c["preferred_username"]; ok {
 			c["preferred_username"] = g.User.email()
 		}
@@ -114,7 +114,7 @@ func (l Like) person(c claims, g *grant) {
 	}
 }
 
-func oktaID(u *User) string { return "00u" + strings.ReplaceAll(made("user", u.Name), "-", "")[:17] }
+func oktaID(u *User) string { return "00u" + strings.ReplaceAll(uuidFor("user", u.Name), "-", "")[:17] }
 
 // origins returns the origins of c's pages.
 func origins(c *Client) []string {

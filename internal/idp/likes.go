@@ -47,35 +47,35 @@ func ParseLike(name string) (Like, error) {
 // tenant is the ID of the fictitious Entra tenant.
 const tenant = "11111111-2222-4333-8444-555555555555"
 
-// places are the paths of a provider. issuer follows the host, with the trailing slash
+// paths are the paths of a provider. issuer follows the host, with the trailing slash
 // that some issuers have.
-type places struct {
+type paths struct {
 	issuer, authorize, token, userinfo, logout, keys, introspect, revoke, device string
 }
 
 // places returns the paths of the real issuer.
-func (l Like) places() places {
+func (l Like) places() paths {
 	switch l {
 	case LikeAuth0:
-		return places{"/", "/authorize", "/oauth/token", "/userinfo", "/oidc/logout", "/.well-known/jwks.json", "/oauth/introspect", "/oauth/revoke", "/oauth/device/code"}
+		return paths{"/", "/authorize", "/oauth/token", "/userinfo", "/oidc/logout", "/.well-known/jwks.json", "/oauth/introspect", "/oauth/revoke", "/oauth/device/code"}
 	case LikeKeycloak:
 		const realm = "/realms/dev"
 		const base = realm + "/protocol/openid-connect"
-		return places{realm, base + "/auth", base + "/token", base + "/userinfo", base + "/logout", base + "/certs", base + "/token/introspect", base + "/revoke", base + "/auth/device"}
+		return paths{realm, base + "/auth", base + "/token", base + "/userinfo", base + "/logout", base + "/certs", base + "/token/introspect", base + "/revoke", base + "/auth/device"}
 	case LikeEntra:
 		const base = "/" + tenant
 		const oauth = base + "/oauth2/v2.0"
-		return places{base + "/v2.0", oauth + "/authorize", oauth + "/token", "/oidc/userinfo", oauth + "/logout", base + "/discovery/v2.0/keys", oauth + "/introspect", oauth + "/revoke", oauth + "/devicecode"}
+		return paths{base + "/v2.0", oauth + "/authorize", oauth + "/token", "/oidc/userinfo", oauth + "/logout", base + "/discovery/v2.0/keys", oauth + "/introspect", oauth + "/revoke", oauth + "/devicecode"}
 	case LikeOkta:
 		const base = "/oauth2/default"
-		return places{base, base + "/v1/authorize", base + "/v1/token", base + "/v1/userinfo", base + "/v1/logout", base + "/v1/keys", base + "/v1/introspect", base + "/v1/revoke", base + "/v1/device/authorize"}
+		return paths{base, base + "/v1/authorize", base + "/v1/token", base + "/v1/userinfo", base + "/v1/logout", base + "/v1/keys", base + "/v1/introspect", base + "/v1/revoke", base + "/v1/device/authorize"}
 	case LikeGitHub:
-		return places{"", "/authorize", "/token", "/userinfo", "/logout", "/.well-known/jwks", "/introspect", "/revoke", "/device/code"}
+		return paths{"", "/authorize", "/token", "/userinfo", "/logout", "/.well-known/jwks", "/introspect", "/revoke", "/device/code"}
 	case LikeGitLab:
 		const oauth = "/oauth"
-		return places{"", oauth + "/authorize", oauth + "/token", oauth + "/userinfo", "/users/sign_out", oauth + "/discovery/keys", oauth + "/introspect", oauth + "/revoke", oauth + "/authorize_device"}
+		return paths{"", oauth + "/authorize", oauth + "/token", oauth + "/userinfo", "/users/sign_out", oauth + "/discovery/keys", oauth + "/introspect", oauth + "/revoke", oauth + "/authorize_device"}
 	}
-	return places{"", "/authorize", "/token", "/userinfo", "/logout", "/jwks.json", "/introspect", "/revoke", "/device/code"}
+	return paths{"", "/authorize", "/token", "/userinfo", "/logout", "/jwks.json", "/introspect", "/revoke", "/device/code"}
 }
 
 // audience returns the default audience of access tokens; nil means the client.
@@ -113,8 +113,8 @@ func (l Like) roles(c claims, u *User) {
 	}
 }
 
-// made returns an ID in the form of a UUID, always the same for the same parts.
-func made(parts ...string) string {
+// uuidFor returns an ID in the form of a UUID, always the same for the same parts.
+func uuidFor(parts ...string) string {
 	sum := sha256.Sum256([]byte(strings.Join(parts, "\x00")))
 	sum[6], sum[8] = sum[6]&0x0f|0x40, sum[8]&0x3f|0x80
 	h := hex.EncodeToString(sum[:16])
@@ -122,4 +122,4 @@ func made(parts ...string) string {
 }
 
 // sessionID returns the sid of a login, which must differ from the ID in its page.
-func sessionID(session string) string { return made("session", session) }
+func sessionID(session string) string { return uuidFor("session", session) }

@@ -49,7 +49,7 @@ func (p *Provider) accessClaims(g *grant) claims {
 		p.o.Like.access(c, g, p)
 		c.add(g.User.Claims)
 	}
-	p.falsify(g.Client, c, false)
+	p.applyFaults(g.Client, c, false)
 	return c
 }
 
@@ -72,7 +72,7 @@ func (p *Provider) idClaims(g *grant, access string, alg keys.Algorithm) (claims
 	p.o.Like.roles(c, g.User)
 	p.o.Like.id(c, g)
 	c.add(g.User.Claims)
-	p.falsify(g.Client, c, true)
+	p.applyFaults(g.Client, c, true)
 	return c, nil
 }
 

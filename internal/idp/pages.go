@@ -9,8 +9,8 @@ import (
 	"github.com/zitadel/oidc/v3/pkg/oidc"
 )
 
-// endedLogin is the text for a login that cannot continue.
-const endedLogin = "This login has ended or took too long. Start again in the application."
+// loginEnded is the text for a login that cannot continue.
+const loginEnded = "This login has ended or took too long. Start again in the application."
 
 // page is the content of a page.
 type page struct {
@@ -112,7 +112,7 @@ func (p *Provider) serveLogin(w http.ResponseWriter, r *http.Request) {
 	id := form.Get("id")
 	begun, found := p.storage.requests.get(id)
 	if !found || begun.done {
-		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: endedLogin})
+		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: loginEnded})
 		return
 	}
 	shown := page{Title: "Log in to " + begun.client.ID, Action: loginPath, Users: p.o.Users, ID: id, Hint: begun.asked.LoginHint}
@@ -139,7 +139,7 @@ func (p *Provider) serveLogin(w http.ResponseWriter, r *http.Request) {
 			*kept = &done
 			return fresh
 		}) {
-			p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: endedLogin})
+			p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: loginEnded})
 			return
 		}
 		http.Redirect(w, r, withQuery(callbackPath, url.Values{"id": {id}}), http.StatusSeeOther)

@@ -54,6 +54,6 @@ func TestOfTwoRequestsOneGetsTokens(t *testing.T) {
 	if _, err := s.TokenRequestByRefreshToken(t.Context(), refreshed); err == nil {
 		t.Error("the refresh token of a reused code is valid")
 	}
-	s.refresh.put(hashed("token"), refresh{grant: grant{Client: p.clients["web"], User: p.user("alice"), Session: "s"}})
+	s.refresh.put(hashToken("token"), refresh{grant: grant{Client: p.clients["web"], User: p.user("alice"), Session: "s"}})
 	both(func() (op.TokenRequest, error) { return s.TokenRequestByRefreshToken(t.Context(), "token") }, "token")
 }

@@ -60,18 +60,18 @@ func (r *request) grant() grant {
 	}
 }
 
-// renewal is a refresh token's request.
-type renewal struct{ grant }
+// refreshRequest is a refresh token's request.
+type refreshRequest struct{ grant }
 
-var _ op.RefreshTokenRequest = (*renewal)(nil)
+var _ op.RefreshTokenRequest = (*refreshRequest)(nil)
 
-func (r *renewal) GetAMR() []string                 { return nil }
-func (r *renewal) GetAudience() []string            { return []string{r.Client.ID} }
-func (r *renewal) GetAuthTime() time.Time           { return r.AuthTime }
-func (r *renewal) GetClientID() string              { return r.Client.ID }
-func (r *renewal) GetScopes() []string              { return r.Scopes }
-func (r *renewal) GetSubject() string               { return r.grant.subject() }
-func (r *renewal) SetCurrentScopes(scopes []string) { r.Scopes = scopes }
+func (r *refreshRequest) GetAMR() []string                 { return nil }
+func (r *refreshRequest) GetAudience() []string            { return []string{r.Client.ID} }
+func (r *refreshRequest) GetAuthTime() time.Time           { return r.AuthTime }
+func (r *refreshRequest) GetClientID() string              { return r.Client.ID }
+func (r *refreshRequest) GetScopes() []string              { return r.Scopes }
+func (r *refreshRequest) GetSubject() string               { return r.grant.subject() }
+func (r *refreshRequest) SetCurrentScopes(scopes []string) { r.Scopes = scopes }
 
 // subject returns who the token is for, before Like changes its form.
 func (g grant) subject() string {
@@ -81,9 +81,9 @@ func (g grant) subject() string {
 	return g.User.Name
 }
 
-// own is a client's request for a token for itself.
-type own struct{ grant }
+// clientRequest is a client's request for a token for itself.
+type clientRequest struct{ grant }
 
-func (o *own) GetSubject() string    { return o.Client.ID }
-func (o *own) GetAudience() []string { return []string{o.Client.ID} }
-func (o *own) GetScopes() []string   { return o.Scopes }
+func (o *clientRequest) GetSubject() string    { return o.Client.ID }
+func (o *clientRequest) GetAudience() []string { return []string{o.Client.ID} }
+func (o *clientRequest) GetScopes() []string   { return o.Scopes }

@@ -57,7 +57,7 @@ func (s *server) UserInfo(ctx context.Context, r *op.Request[oidc.UserInfoReques
 	c := claims{"sub": g.subject()}
 	maps.Copy(c, g.User.profile(g.Scopes))
 	s.p.o.Like.roles(c, g.User)
-	s.p.o.Like.person(c, g)
+	s.p.o.Like.setSubject(c, g)
 	c.add(g.User.Claims)
 	return op.NewResponse(c), nil
 }
@@ -70,7 +70,7 @@ func (s *server) Introspect(ctx context.Context, r *op.Request[op.IntrospectionR
 		return nil, unauthenticated(err)
 	}
 	inactive := op.NewResponse(claims{"active": false})
-	if refresh, found := s.p.storage.refresh.get(hashed(r.Data.Token)); found {
+	if refresh, found := s.p.storage.refresh.get(hashToken(r.Data.Token)); found {
 		if !refresh.counts(s.p.o.Now(), s.p.o.RefreshLeeway) || refresh.grant.Client.ID != credentials.ClientID {
 			return inactive, nil
 		}
@@ -132,7 +132,7 @@ func (p *Provider) readHint(text string) (hint, error) {
 	for i := range p.o.Users {
 		u := &p.o.Users[i]
 		c := claims{"sub": u.Name}
-		p.o.Like.person(c, &grant{User: u, Client: p.clients[h.client]})
+		p.o.Like.setSubject(c, &grant{User: u, Client: p.clients[h.client]})
 		c.add(u.Claims)
 		var subject string
 		if text, err := json.Marshal(c["sub"]); err == nil && json.Unmarshal(text, &subject) == nil && subject == said.Subject {

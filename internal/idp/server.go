@@ -85,7 +85,7 @@ func (s *server) Authorize(_ context.Context, r *op.ClientRequest[oidc.AuthReque
 	begun := &request{
 		id: newID(), asked: *r.Data, client: s.p.clients[r.Client.GetID()], user: s.p.user(hinted),
 	}
-	known, found := s.p.known(r.Header, begun)
+	known, found := s.p.loggedIn(r.Header, begun)
 	switch {
 	case found:
 		begun.user, begun.authTime, begun.done = known.user, known.authTime, true

@@ -21,9 +21,9 @@ func (p *Provider) session(header http.Header) (session, bool) {
 	return p.storage.sessions.get(cookie.Value)
 }
 
-// known returns who can log in to r without a page: the user of --auto-login, or of the
+// loggedIn returns who can log in to r without a page: the user of --auto-login, or of the
 // browser's session, unless r requires another user or a new login.
-func (p *Provider) known(header http.Header, r *request) (session, bool) {
+func (p *Provider) loggedIn(header http.Header, r *request) (session, bool) {
 	prompt := r.asked.Prompt
 	candidate, found := p.session(header)
 	now := p.o.Now()

@@ -47,13 +47,13 @@ func newStorage(p *Provider) (*storage, error) {
 	s := &storage{
 		p:        p,
 		library:  private,
-		requests: newStore[*request](pendingTime, maxPending, now),
-		codes:    newStore[code](pendingTime, maxKept, now),
-		grants:   newStore[*grant](max(p.o.TTL, time.Minute), maxKept, now),
-		refresh:  newStore[refresh](refreshTime, maxKept, now),
-		sessions: newStore[session](sessionTime, maxPending, now),
-		devices:  newStore[device](pendingTime, maxPending, now),
-		userCode: newStore[string](pendingTime, maxPending, now),
+		requests: newStore[*request](pendingTTL, maxPending, now),
+		codes:    newStore[code](pendingTTL, maxStored, now),
+		grants:   newStore[*grant](max(p.o.TTL, time.Minute), maxStored, now),
+		refresh:  newStore[refresh](refreshTTL, maxStored, now),
+		sessions: newStore[session](sessionTTL, maxPending, now),
+		devices:  newStore[device](pendingTTL, maxPending, now),
+		userCode: newStore[string](pendingTTL, maxPending, now),
 	}
 	return s, nil
 }
@@ -84,10 +84,10 @@ type refresh struct {
 	grant grant
 	// used is when it was first used, the zero time if it was not.
 	used time.Time
-	// before is the one that it replaced, as it is kept; "" for none.
-	before string
-	// over reports that it does not count any more, whatever the leeway.
-	over bool
+	// previous is the one that it replaced, as it is kept; "" for none.
+	previous string
+	// revoked reports that it does not count any more, whatever the leeway.
+	revoked bool
 }
 
 // use marks r as used at now, and reports whether it counted: also for a moment after its
@@ -101,7 +101,7 @@ func (r *refresh) use(now time.Time, leeway time.Duration) bool {
 }
 
 func (r refresh) counts(now time.Time, leeway time.Duration) bool {
-	return !r.over && (r.used.IsZero() || now.Sub(r.used) < leeway)
+	return !r.revoked && (r.used.IsZero() || now.Sub(r.used) < leeway)
 }
 
 type session struct {
@@ -145,7 +145,7 @@ func (s *storage) SaveAuthCode(_ context.Context, id, text string) error {
 	if !found {
 		return oidc.ErrInvalidRequest().WithDescription("the login has ended")
 	}
-	s.codes.put(text, code{request: r, until: s.p.o.Now().Add(codeTime)})
+	s.codes.put(text, code{request: r, until: s.p.o.Now().Add(codeTTL)})
 	return nil
 }
 
@@ -188,7 +188,7 @@ func (s *storage) revokeSession(id string) {
 	}
 	s.grants.removeIf(func(g *grant) bool { return g.Session == id })
 	s.refresh.removeIf(func(r refresh) bool { return r.grant.Session == id && r.used.IsZero() })
-	s.refresh.updateAll(func(r *refresh) { r.over = r.over || r.grant.Session == id })
+	s.refresh.updateAll(func(r *refresh) { r.revoked = r.revoked || r.grant.Session == id })
 }
 
 // SigningKey returns an unpublished key. Nothing that it signs leaves the program, since

@@ -10,30 +10,30 @@ import (
 // store keeps up to a maximum number of values for a limited time, dropping the oldest
 // first. All values of a store have the same lifetime. It is safe for concurrent use.
 type store[T any] struct {
-	mu     sync.Mutex
-	now    func() time.Time
-	keep   time.Duration
-	most   int
-	values map[string]kept[T]
-	order  []named // oldest first; values that were removed early are skipped
-	puts   uint64
+	mu       sync.Mutex
+	now      func() time.Time
+	lifetime time.Duration
+	max      int
+	values   map[string]storedValue[T]
+	order    []storeEntry // oldest first; values that were removed early are skipped
+	puts     uint64
 }
 
-type kept[T any] struct {
+type storedValue[T any] struct {
 	value T
-	named
+	storeEntry
 }
 
-// named is an entry of order. put numbers its calls, to recognize a value that was stored
+// storeEntry is an entry of order. put numbers its calls, to recognize a value that was stored
 // again under its key.
-type named struct {
+type storeEntry struct {
 	key   string
 	put   uint64
 	until time.Time
 }
 
 func newStore[T any](keep time.Duration, most int, now func() time.Time) *store[T] {
-	return &store[T]{now: now, keep: keep, most: most, values: map[string]kept[T]{}}
+	return &store[T]{now: now, lifetime: keep, max: most, values: map[string]storedValue[T]{}}
 }
 
 // put stores v under key.
@@ -42,19 +42,19 @@ func (s *store[T]) put(key string, v T) {
 	defer s.mu.Unlock()
 	now := s.now()
 	s.puts++
-	entry := named{key, s.puts, now.Add(s.keep)}
-	s.values[key] = kept[T]{v, entry}
+	entry := storeEntry{key, s.puts, now.Add(s.lifetime)}
+	s.values[key] = storedValue[T]{v, entry}
 	s.order = append(s.order, entry)
 	n := 0
-	for n < len(s.order) && (len(s.values) > s.most || !now.Before(s.order[n].until)) {
+	for n < len(s.order) && (len(s.values) > s.max || !now.Before(s.order[n].until)) {
 		if old := s.order[n]; s.values[old.key].put == old.put {
 			delete(s.values, old.key)
 		}
 		n++
 	}
 	s.order = slices.Delete(s.order, 0, n)
-	if len(s.order) > 2*s.most {
-		s.order = slices.DeleteFunc(s.order, func(e named) bool { return s.values[e.key].put != e.put })
+	if len(s.order) > 2*s.max {
+		s.order = slices.DeleteFunc(s.order, func(e storeEntry) bool { return s.values[e.key].put != e.put })
 	}
 }
 

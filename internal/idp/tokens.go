@@ -44,9 +44,9 @@ func (s *storage) grantOf(r op.TokenRequest) (grant, error) {
 			return grant{}, oidc.ErrInvalidGrant().WithDescription("the code was used before; its tokens are revoked")
 		}
 		return r.grant(), nil
-	case *renewal:
+	case *refreshRequest:
 		return r.grant, nil
-	case *own:
+	case *clientRequest:
 		return r.grant, nil
 	case *op.DeviceAuthorizationState:
 		return s.deviceGrant(r)
@@ -76,7 +76,7 @@ func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRe
 	}
 	renewed := refresh{grant: g}
 	if current != "" {
-		if !s.useRefresh(hashed(current), &renewed) {
+		if !s.useRefresh(hashToken(current), &renewed) {
 			s.revokeSession(g.Session)
 			return "", "", until, oidc.ErrInvalidGrant().WithDescription("the refresh token was used before; its tokens are revoked")
 		}
@@ -86,7 +86,7 @@ func (s *storage) CreateAccessAndRefreshTokens(ctx context.Context, r op.TokenRe
 		return "", "", until, err
 	}
 	next = newID() + newID()
-	s.refresh.put(hashed(next), renewed)
+	s.refresh.put(hashToken(next), renewed)
 	return id, next, until, nil
 }
 
@@ -96,16 +96,16 @@ func (s *storage) useRefresh(current string, next *refresh) bool {
 	var before string
 	counts := s.refresh.update(current, func(r *refresh) bool {
 		// One for fewer scopes leaves the others for the next.
-		next.grant, next.before, before = r.grant, current, r.before
+		next.grant, next.previous, before = r.grant, current, r.previous
 		return r.use(s.p.o.Now(), s.p.o.RefreshLeeway)
 	})
 	// The application has got current, and needs the one before no more.
-	s.refresh.update(before, func(r *refresh) bool { r.over = true; return true })
+	s.refresh.update(before, func(r *refresh) bool { r.revoked = true; return true })
 	return counts
 }
 
-// hashed returns the key under which a refresh token is stored.
-func hashed(token string) string {
+// hashToken returns the key under which a refresh token is stored.
+func hashToken(token string) string {
 	sum := sha256.Sum256([]byte(token))
 	return hex.EncodeToString(sum[:])
 }
@@ -113,7 +113,7 @@ func hashed(token string) string {
 // TokenRequestByRefreshToken returns the grant of a refresh token. If the token was used
 // before, the tokens issued since are revoked.
 func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (op.RefreshTokenRequest, error) {
-	r, found := s.refresh.get(hashed(token))
+	r, found := s.refresh.get(hashToken(token))
 	if !found {
 		return nil, op.ErrInvalidRefreshToken
 	}
@@ -124,7 +124,7 @@ func (s *storage) TokenRequestByRefreshToken(_ context.Context, token string) (o
 	g := r.grant
 	g.Nonce = "" // OpenID Connect Core section 12.2
 	g.Scopes = slices.Clone(g.Scopes)
-	return &renewal{g}, nil
+	return &refreshRequest{g}, nil
 }
 
 // TerminateSession forgets everything of a user at a client.
@@ -140,7 +140,7 @@ func (s *storage) TerminateSession(_ context.Context, user, client string) error
 // RevokeToken forgets a refresh token with all tokens of its login, or one access token.
 // An unknown token counts as revoked (RFC 7009 section 2.2).
 func (s *storage) RevokeToken(_ context.Context, token, _, client string) *oidc.Error {
-	if r, found := s.refresh.get(hashed(token)); found {
+	if r, found := s.refresh.get(hashToken(token)); found {
 		if r.grant.Client.ID != client {
 			return oidc.ErrInvalidClient().WithDescription("the token belongs to another client")
 		}
@@ -158,7 +158,7 @@ func (s *storage) RevokeToken(_ context.Context, token, _, client string) *oidc.
 
 // GetRefreshTokenInfo identifies refresh tokens.
 func (s *storage) GetRefreshTokenInfo(_ context.Context, _, token string) (user, id string, err error) {
-	r, found := s.refresh.get(hashed(token))
+	r, found := s.refresh.get(hashToken(token))
 	if !found {
 		return "", "", op.ErrInvalidRefreshToken
 	}
@@ -182,5 +182,5 @@ func (s *storage) ClientCredentialsTokenRequest(_ context.Context, id string, sc
 		return nil, err
 	}
 	scopes = slices.DeleteFunc(slices.Clone(scopes), func(scope string) bool { return scope == oidc.ScopeOpenID })
-	return &own{grant{Client: c.Client, Scopes: scopes}}, nil
+	return &clientRequest{grant{Client: c.Client, Scopes: scopes}}, nil
 }

@@ -26,7 +26,7 @@ func WithHint(err error, code fault.Code, hint func() string) error {
 // KeyHint lists the keys of ring, and the ones they replace.
 func KeyHint(d command.Deps, ring *keys.Ring) string {
 	text := KeysInUse(ring)
-	if by := d.Settings.SetAside(); by != "" {
+	if by := d.Settings.KeysReplacedBy(); by != "" {
 		text = strings.TrimPrefix(text+"; "+by, "; ")
 	}
 	return text

@@ -46,59 +46,59 @@ func (k *KeyFlags) Register(fs *pflag.FlagSet) {
 	settings.Paths(fs, "key")
 	settings.AtPaths(fs, "secret")
 	settings.KeyedAs(fs, "key", "keys")
-	settings.NamesKeys(fs, "key", "secret")
+	settings.SelectsKeys(fs, "key", "secret")
 	settings.Keyed(fs, "", "secret", "strict-perms")
 }
 
-// Place is the source of one or more keys: a name that --key accepts, or a secret of the
+// KeySource is the source of one or more keys: a name that --key accepts, or a secret of the
 // configuration or of --secret.
-type Place struct {
-	Name   string
-	With   keys.Attributes
-	Secret *config.KeyEntry
+type KeySource struct {
+	Name       string
+	Attributes keys.Attributes
+	Secret     *config.KeyEntry
 	// Bytes is the value of --secret, or "".
 	Bytes string
 }
 
 // IsFile reports whether the place is a file that can be read again.
-func (p Place) IsFile() bool {
+func (p KeySource) IsFile() bool {
 	return p.Secret == nil && p.Bytes == "" && p.Name != "-" && !strings.HasPrefix(p.Name, "env:") && !strings.HasPrefix(p.Name, agent.Prefix)
 }
 
-// Places returns the places given by the flags, or else the configuration, or else the
+// Sources returns the places given by the flags, or else the configuration, or else the
 // default file.
-func (k *KeyFlags) Places(d command.Deps) []Place {
+func (k *KeyFlags) Sources(d command.Deps) []KeySource {
 	with := k.Attributes(d)
-	var list []Place
+	var list []KeySource
 	for _, name := range k.Files {
-		list = append(list, Place{Name: name})
+		list = append(list, KeySource{Name: name})
 	}
 	for _, secret := range k.Secrets {
-		list = append(list, Place{Bytes: secret})
+		list = append(list, KeySource{Bytes: secret})
 	}
 	if len(list) == 0 {
-		list = PlacesOf(d.Settings.ConfiguredKeys())
+		list = KeySourcesOf(d.Settings.ConfiguredKeys())
 	}
 	for i := range list {
-		list[i].With.Passphrase = with.Passphrase
+		list[i].Attributes.Passphrase = with.Passphrase
 	}
 	return list
 }
 
 // Attributes returns the attributes for all keys.
 func (k *KeyFlags) Attributes(d command.Deps) keys.Attributes {
-	return keys.Attributes{Passphrase: k.Passphrase.asker(d)}
+	return keys.Attributes{Passphrase: k.Passphrase.reader(d)}
 }
 
-// PlacesOf returns the places of entries, or the default file if there are none.
-func PlacesOf(entries []config.KeyEntry) []Place {
+// KeySourcesOf returns the places of entries, or the default file if there are none.
+func KeySourcesOf(entries []config.KeyEntry) []KeySource {
 	if len(entries) == 0 {
-		return []Place{{Name: DefaultKeyFile}}
+		return []KeySource{{Name: DefaultKeyFile}}
 	}
-	var list []Place
+	var list []KeySource
 	for i := range entries {
 		e := &entries[i]
-		place := Place{Name: e.File, With: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer, Rules: e.Rules}}
+		place := KeySource{Name: e.File, Attributes: keys.Attributes{ID: e.ID, Algorithm: e.Algorithm, Issuer: e.Issuer, Rules: e.Rules}}
 		if e.Secret != "" {
 			place.Secret = e
 		}
@@ -108,20 +108,20 @@ func PlacesOf(entries []config.KeyEntry) []Place {
 }
 
 // Read returns the current keys at p.
-func (p Place) Read(d command.Deps, strict bool) ([]*keys.Key, error) {
+func (p KeySource) Read(d command.Deps, strict bool) ([]*keys.Key, error) {
 	switch {
 	case p.Secret != nil:
-		return loadSecret(d, *p.Secret, p.With)
+		return loadSecret(d, *p.Secret, p.Attributes)
 	case p.Bytes != "":
-		return readSecret(d, p.Bytes, p.With)
+		return readSecret(d, p.Bytes, p.Attributes)
 	}
-	return readKeys(d, p.Name, p.With, strict)
+	return readKeys(d, p.Name, p.Attributes, strict)
 }
 
 // Load returns the keys of all places, in their order.
 func (k *KeyFlags) Load(d command.Deps) ([]*keys.Key, error) {
 	var all []*keys.Key
-	for _, p := range k.Places(d) {
+	for _, p := range k.Sources(d) {
 		list, err := p.Read(d, k.StrictPerms)
 		if err != nil {
 			return nil, WithKeyFileHint(err)
@@ -133,19 +133,19 @@ func (k *KeyFlags) Load(d command.Deps) ([]*keys.Key, error) {
 
 // All is Load with --kid and --alg applied.
 func (k *KeyFlags) All(d command.Deps) ([]*keys.Key, error) {
-	list, err := k.picked(d)
+	list, err := k.selected(d)
 	if err != nil {
 		return nil, err
 	}
-	return k.Pinned(list)
+	return k.Pin(list)
 }
 
 // Named reports whether flags or variables give a key.
 func (k *KeyFlags) Named() bool { return len(k.Files)+len(k.Secrets) > 0 }
 
-// picked is Load with --kid applied: it selects the key with that ID, or gives it to the
+// selected is Load with --kid applied: it selects the key with that ID, or gives it to the
 // only key, if that has no ID of its own.
-func (k *KeyFlags) picked(d command.Deps) ([]*keys.Key, error) {
+func (k *KeyFlags) selected(d command.Deps) ([]*keys.Key, error) {
 	list, err := k.Load(d)
 	if err != nil || k.KeyID == "" {
 		return list, err
@@ -156,8 +156,8 @@ func (k *KeyFlags) picked(d command.Deps) ([]*keys.Key, error) {
 	return keys.Pick(list, k.KeyID)
 }
 
-// Pinned applies --alg.
-func (k *KeyFlags) Pinned(list []*keys.Key) ([]*keys.Key, error) {
+// Pin applies --alg.
+func (k *KeyFlags) Pin(list []*keys.Key) ([]*keys.Key, error) {
 	if k.Alg == "" {
 		return list, nil
 	}
@@ -177,7 +177,7 @@ func (k *KeyFlags) Pinned(list []*keys.Key) ([]*keys.Key, error) {
 // Signer returns the key to sign a token of issuer with (A23). --alg applies to that key
 // only.
 func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
-	list, err := k.picked(d)
+	list, err := k.selected(d)
 	if err != nil {
 		return nil, err
 	}
@@ -190,13 +190,13 @@ func (k *KeyFlags) Signer(d command.Deps, issuer string) (*keys.Key, error) {
 		of = &issuer
 	}
 	key, err := ring.Signer(of, "")
-	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.KeyMissing && f.Hint == "" && d.Settings.SetAside() != "" {
-		return nil, f.WithHint("%s", d.Settings.SetAside())
+	if f, ok := errors.AsType[*fault.Error](err); ok && f.Code == fault.KeyMissing && f.Hint == "" && d.Settings.KeysReplacedBy() != "" {
+		return nil, f.WithHint("%s", d.Settings.KeysReplacedBy())
 	}
 	if err != nil {
 		return nil, err
 	}
-	chosen, err := k.Pinned([]*keys.Key{key})
+	chosen, err := k.Pin([]*keys.Key{key})
 	if err != nil {
 		return nil, err
 	}
@@ -222,9 +222,9 @@ func WithKeyFileHint(err error) error {
 	return err
 }
 
-// WithoutDefaultKey replaces the hint of an error about the default key file, if that was
+// HintForDefaultKey replaces the hint of an error about the default key file, if that was
 // not given and does not exist.
-func WithoutDefaultKey(err error, hint string) error {
+func HintForDefaultKey(err error, hint string) error {
 	if f, ok := errors.AsType[*fault.Error](err); ok && f.What == DefaultKeyFile && errors.Is(err, fs.ErrNotExist) {
 		return f.WithHint("%s", hint)
 	}

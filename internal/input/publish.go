@@ -10,28 +10,28 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 )
 
-// Published is the source of the keys of a set. Load may be called repeatedly: it reads
+// SetSource is the source of the keys of a set. Load may be called repeatedly: it reads
 // files again, and keeps the content of what can be read only once.
-type Published struct {
+type SetSource struct {
 	Load jwks.Load
 	// Inputs are the files read, which must not be overwritten.
 	Inputs []string
 }
 
-// Publishing returns the source of the keys given by flags and the folder dir. A folder
+// NewSetSource returns the source of the keys given by flags and the folder dir. A folder
 // alone replaces the default key.
-func Publishing(d command.Deps, k KeyFlags, dir string) Published {
+func NewSetSource(d command.Deps, k KeyFlags, dir string) SetSource {
 	var parts []jwks.Load
-	var p Published
+	var p SetSource
 	if dir == "" || k.Named() {
-		for _, place := range k.Places(d) {
+		for _, place := range k.Sources(d) {
 			if !place.IsFile() {
-				parts = append(parts, once(func() ([]*keys.Key, error) { return place.Read(d, k.StrictPerms) }))
+				parts = append(parts, loadOnce(func() ([]*keys.Key, error) { return place.Read(d, k.StrictPerms) }))
 				continue
 			}
 			p.Inputs = append(p.Inputs, place.Name)
-			source := &jwks.Source{Files: []string{place.Name}, Attributes: place.With, Log: d.Logger()}
-			parts = append(parts, checkedOnce(d, place.Name, k.StrictPerms, source.Load))
+			source := &jwks.Source{Files: []string{place.Name}, Attributes: place.Attributes, Log: d.Logger()}
+			parts = append(parts, checkPermissionsOnce(d, place.Name, k.StrictPerms, source.Load))
 		}
 	}
 	if dir != "" {
@@ -61,7 +61,7 @@ func Publishing(d command.Deps, k KeyFlags, dir string) Published {
 				return nil, err
 			}
 		}
-		return k.Pinned(all)
+		return k.Pin(all)
 	}
 	return p
 }
@@ -82,13 +82,13 @@ func Serve(ctx context.Context, d command.Deps, server *jwks.Server, published *
 	}
 	err := <-ended
 	if err == nil {
-		d.Say("stopped")
+		d.Info("stopped")
 	}
 	return err
 }
 
-// once keeps the keys that load returns, for sources that can be read only once.
-func once(load jwks.Load) jwks.Load {
+// loadOnce keeps the keys that load returns, for sources that can be read only once.
+func loadOnce(load jwks.Load) jwks.Load {
 	var kept []*keys.Key
 	return func() ([]*keys.Key, error) {
 		if kept != nil {
@@ -100,8 +100,8 @@ func once(load jwks.Load) jwks.Load {
 	}
 }
 
-// checkedOnce checks the permissions of the file on the first load.
-func checkedOnce(d command.Deps, path string, strict bool, load jwks.Load) jwks.Load {
+// checkPermissionsOnce checks the permissions of the file on the first load.
+func checkPermissionsOnce(d command.Deps, path string, strict bool, load jwks.Load) jwks.Load {
 	checked := false
 	return func() ([]*keys.Key, error) {
 		list, err := load()

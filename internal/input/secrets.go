@@ -76,54 +76,54 @@ func readSecret(d command.Deps, place string, with keys.Attributes) ([]*keys.Key
 
 // Passphrase is the flag for the passphrase of an encrypted key.
 type Passphrase struct {
-	Place string
-	asked *answers
+	Source string
+	cache  *passphraseCache
 }
 
-// answers are typed passphrases, by file, kept while the program runs.
-type answers struct {
-	known map[string][]byte
-	over  bool // no prompts in the background
+// passphraseCache are typed passphrases, by file, kept while the program runs.
+type passphraseCache struct {
+	byFile map[string][]byte
+	closed bool // no prompts in the background
 }
 
 // Register adds the flag.
 func (p *Passphrase) Register(fs *pflag.FlagSet) {
-	fs.StringVar(&p.Place, "passphrase", "", "passphrase of an encrypted key: `env:NAME` or @FILE (default: ask on the terminal)")
+	fs.StringVar(&p.Source, "passphrase", "", "passphrase of an encrypted key: `env:NAME` or @FILE (default: ask on the terminal)")
 	settings.Keyed(fs, "", "passphrase")
 	settings.Check(fs, "passphrase", func(place string) error { return checkPlace("--passphrase", place) })
 	settings.AtPaths(fs, "passphrase")
-	p.asked = &answers{known: map[string][]byte{}}
+	p.cache = &passphraseCache{byFile: map[string][]byte{}}
 }
 
-// StopAsking makes later reads use only passphrases already typed: a background task must
+// DisablePrompt makes later reads use only passphrases already typed: a background task must
 // not wait for a person, or write to the terminal.
-func (p Passphrase) StopAsking() { p.asked.over = true }
+func (p Passphrase) DisablePrompt() { p.cache.closed = true }
 
-// Remember takes over the passphrases typed for before.
-func (p *Passphrase) Remember(before Passphrase) { p.asked = before.asked }
+// ReuseFrom takes over the passphrases typed for before.
+func (p *Passphrase) ReuseFrom(before Passphrase) { p.cache = before.cache }
 
-// asker returns a function for keys.Attributes.Passphrase. It prompts once for each file.
-func (p Passphrase) asker(d command.Deps) func(source string) ([]byte, error) {
+// reader returns a function for keys.Attributes.Passphrase. It prompts once for each file.
+func (p Passphrase) reader(d command.Deps) func(source string) ([]byte, error) {
 	return func(source string) ([]byte, error) {
-		if p.Place != "" {
-			passphrase, _, err := ReadSecret(d, "--passphrase", p.Place)
+		if p.Source != "" {
+			passphrase, _, err := ReadSecret(d, "--passphrase", p.Source)
 			return passphrase, err
 		}
-		if p.asked == nil {
-			p.asked = &answers{known: map[string][]byte{}}
+		if p.cache == nil {
+			p.cache = &passphraseCache{byFile: map[string][]byte{}}
 		}
-		if passphrase, typed := p.asked.known[source]; typed {
+		if passphrase, typed := p.cache.byFile[source]; typed {
 			return passphrase, nil
 		}
 		needed := fault.New(fault.KeyEncrypted, source, "the private key is protected by a passphrase")
-		if p.asked.over {
+		if p.cache.closed {
 			return nil, needed.WithHint("pass it with --passphrase env:NAME or @FILE; jwtctl asks only at startup")
 		}
 		passphrase, err := prompt(d, "Passphrase of "+quote.Printable(source)+": ")
 		if err != nil {
 			return nil, needed.WithHint("pass it with --passphrase env:NAME or @FILE; on a terminal, jwtctl asks")
 		}
-		p.asked.known[source] = passphrase
+		p.cache.byFile[source] = passphrase
 		return passphrase, nil
 	}
 }
@@ -131,8 +131,8 @@ func (p Passphrase) asker(d command.Deps) func(source string) ([]byte, error) {
 // New returns a passphrase for encryption, which must be typed twice, and remembers it for
 // the file to encrypt.
 func (p Passphrase) New(d command.Deps, file string) ([]byte, error) {
-	if p.Place != "" {
-		passphrase, _, err := ReadSecret(d, "--passphrase", p.Place)
+	if p.Source != "" {
+		passphrase, _, err := ReadSecret(d, "--passphrase", p.Source)
 		return passphrase, err
 	}
 	first, err := prompt(d, "New passphrase: ")
@@ -143,7 +143,7 @@ func (p Passphrase) New(d command.Deps, file string) ([]byte, error) {
 	if err != nil || subtle.ConstantTimeCompare(first, second) != 1 {
 		return nil, fault.New(fault.UsageError, "--passphrase", "the passphrases do not match")
 	}
-	p.asked.known[file] = first
+	p.cache.byFile[file] = first
 	return first, nil
 }
 

@@ -10,45 +10,45 @@ import (
 // SetCache keeps remote key sets with their keys, for a command that reloads its policy.
 type SetCache struct {
 	mu sync.Mutex
-	// inForce are the sets of the policy in force, by their options; asked are those used
+	// current are the sets of the policy in force, by their options; loading are those used
 	// by the current load.
-	inForce, asked map[string]keys.Set
+	current, loading map[string]keys.Set
 }
 
 // NewSetCache returns an empty cache.
-func NewSetCache() *SetCache { return &SetCache{asked: map[string]keys.Set{}} }
+func NewSetCache() *SetCache { return &SetCache{loading: map[string]keys.Set{}} }
 
-// set returns the set called id of the policy in force, or else the result of opened.
-func (c *SetCache) set(id string, opened func() (keys.Set, error)) (keys.Set, error) {
+// getOrOpen returns the set called id of the policy in force, or else the result of opened.
+func (c *SetCache) getOrOpen(id string, opened func() (keys.Set, error)) (keys.Set, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for _, known := range []map[string]keys.Set{c.asked, c.inForce} {
+	for _, known := range []map[string]keys.Set{c.loading, c.current} {
 		if set := known[id]; set != nil {
-			c.asked[id] = set
+			c.loading[id] = set
 			return set, nil
 		}
 	}
 	set, err := opened()
 	if err == nil {
-		c.asked[id] = set
+		c.loading[id] = set
 	}
 	return set, err
 }
 
-// Loaded ends a load. If it was refused, its sets are dropped; otherwise they are fetched
+// EndLoad ends a load. If it was refused, its sets are dropped; otherwise they are fetched
 // before a token needs them.
-func (c *SetCache) Loaded(inForce bool) {
+func (c *SetCache) EndLoad(inForce bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if inForce {
-		c.inForce = c.asked
-		for _, set := range c.inForce {
+		c.current = c.loading
+		for _, set := range c.current {
 			if remote, isRemote := set.(*jwks.Remote); isRemote {
 				remote.Prefetch()
 			}
 		}
 	}
-	c.asked = map[string]keys.Set{}
+	c.loading = map[string]keys.Set{}
 }
 
 // Status returns the status of the remote sets in force.
@@ -56,7 +56,7 @@ func (c *SetCache) Status() []jwks.Status {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	var all []jwks.Status
-	for _, set := range c.inForce {
+	for _, set := range c.current {
 		if remote, isRemote := set.(*jwks.Remote); isRemote {
 			all = append(all, remote.Status())
 		}

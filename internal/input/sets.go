@@ -68,7 +68,7 @@ func (f *SetFlags) Register(fs *pflag.FlagSet) {
 	f.NetworkFlags.Register(fs)
 	settings.KeyedAs(fs, "jwks", "key_sets")
 	settings.KeyedAs(fs, "oidc-issuer", "key_sets")
-	settings.NamesKeys(fs, "jwks", "oidc-issuer")
+	settings.SelectsKeys(fs, "jwks", "oidc-issuer")
 }
 
 // Load returns the sets given by the flags, or else the configuration. Files are read
@@ -156,7 +156,7 @@ func (f *SetFlags) Open(d command.Deps, e config.KeySetEntry, cache *SetCache) (
 		return opened()
 	}
 	e.Line = 0 // its line in the file does not matter
-	return cache.set(fmt.Sprintf("%+v %+v", e, f.NetworkFlags), opened)
+	return cache.getOrOpen(fmt.Sprintf("%+v %+v", e, f.NetworkFlags), opened)
 }
 
 func (f *SetFlags) options(d command.Deps, e config.KeySetEntry, cache *SetCache) (jwks.RemoteOptions, error) {

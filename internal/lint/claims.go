@@ -88,7 +88,7 @@ func duplicateClaim(p *pass) {
 				first[b.Name] = b
 			} else if !reported[pair{a.Field, b.Field}] && !alternatives(a.Field, b.Field) {
 				reported[pair{a.Field, b.Field}] = true
-				p.report(b.Field.Desc, nameAt(b.Field), "give one of them another name", "the claim %q of %s is set twice: by %s and by %s", b.Name, label(m.Desc), through(a), through(b))
+				p.report(b.Field.Desc, nameAt(b.Field), "give one of them another name", "the claim %q of %s is set twice: by %s and by %s", b.Name, label(m.Desc), viaField(a), viaField(b))
 			}
 		}
 		for _, f := range c.Repeated {
@@ -101,8 +101,8 @@ func duplicateClaim(p *pass) {
 	}
 }
 
-// through names the field that sets c, and the one that leads to it.
-func through(c policy.FieldClaim) string {
+// viaField names the field that sets c, and the one that leads to it.
+func viaField(c policy.FieldClaim) string {
 	if c.Via != nil && c.Via != c.Field {
 		return label(c.Field.Desc) + " (through " + label(c.Via.Desc) + ")"
 	}

@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/strictjson"
 )
 
-// made is a claim set by the annotation of a token, as a JSON value.
-type made struct {
+// jsonClaim is a claim set by the annotation of a token, as a JSON value.
+type jsonClaim struct {
 	// kind is the claim's kind, as in strictjson.Value.Kind.
 	kind string
 	// value is nil if it depends on the environment.
@@ -33,16 +33,16 @@ func decisions(t *policy.Field) map[string]policy.AnnotationClaim {
 }
 
 // valueOf returns the result of signing d; a claim of the bearer token may be anything.
-func valueOf(d policy.AnnotationClaim) made {
+func valueOf(d policy.AnnotationClaim) jsonClaim {
 	if d.Lifetime > 0 { // a lower bound for the time of expiry
-		return made{"0", strictjson.Value(strconv.FormatInt(d.Lifetime, 10))}
+		return jsonClaim{"0", strictjson.Value(strconv.FormatInt(d.Lifetime, 10))}
 	}
 	return stringsFrom(d.Strings, len(d.Strings) > 1)
 }
 
 // stringsFrom returns the first of list, or an array of all.
-func stringsFrom(list []policy.Text, array bool) made {
-	o := made{kind: `"`}
+func stringsFrom(list []policy.Text, array bool) jsonClaim {
+	o := jsonClaim{kind: `"`}
 	var quoted []string
 	for _, t := range list {
 		if names, err := t.Variables(); len(names) > 0 || err != nil {
@@ -83,7 +83,7 @@ func extractWrongType(p *pass) {
 	}
 }
 
-const holdsNot = "give it a type that can hold the value, or remove the claim"
+const cannotHoldHint = "give it a type that can hold the value, or remove the claim"
 
 // extractSigned checks the claims that the options of t, the token of m, set. It returns
 // those that surrounding messages may set.
@@ -96,7 +96,7 @@ func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *poli
 		case !decided:
 			open = append(open, c)
 		case !d.FromBearer && !valueOf(d).fits(codec, c.Field.Desc):
-			p.report(c.Field.Desc, nameAt(c.Field), holdsNot,
+			p.report(c.Field.Desc, nameAt(c.Field), cannotHoldHint,
 				"the claim %q of %s comes from %s of %s, but %s is %s, which cannot hold it: messages that leave it empty are not signed",
 				c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc), policy.TypeName(c.Field.Desc))
 		}
@@ -120,14 +120,14 @@ func (p *pass) extractStatic(codec *jsonclaims.Codec, m *policy.Message, t *poli
 		if len(list) == 1 && one.fits(codec, c.Field.Desc) || all.fits(codec, c.Field.Desc) {
 			continue
 		}
-		p.report(c.Field.Desc, nameAt(c.Field), holdsNot,
+		p.report(c.Field.Desc, nameAt(c.Field), cannotHoldHint,
 			"the claim %q of %s must match the static_claim of %s, but %s is %s, which cannot hold it: every message is refused",
 			c.Name, label(m.Desc), t.Desc.Name(), label(c.Field.Desc), policy.TypeName(c.Field.Desc))
 	}
 }
 
 // fits reports whether the claim can be stored in the field.
-func (o made) fits(codec *jsonclaims.Codec, fd protoreflect.FieldDescriptor) bool {
+func (o jsonClaim) fits(codec *jsonclaims.Codec, fd protoreflect.FieldDescriptor) bool {
 	if o.value == nil {
 		return strings.ContainsAny(kindsOf(fd), o.kind)
 	}

@@ -10,7 +10,7 @@ func unreachedAnnotation(p *pass) {
 	if len(p.methods) == 0 {
 		return
 	}
-	ways := p.ways()
+	ways := p.reachHints()
 	for _, m := range p.Messages {
 		t := m.TokenField()
 		switch {
@@ -31,8 +31,8 @@ func unreachedAnnotation(p *pass) {
 	}
 }
 
-// ways returns hints how messages could be reached.
-func (f *facts) ways() map[*policy.Message]string {
+// reachHints returns hints how messages could be reached.
+func (f *facts) reachHints() map[*policy.Message]string {
 	ways := map[*policy.Message]string{}
 	add := func(m *policy.Message, hint string) {
 		if ways[m] == "" {

@@ -24,8 +24,8 @@ type Call struct {
 	Method string
 	Status fault.GRPC
 	// Reason is why the call was refused, or "".
-	Reason fault.Code
-	Took   time.Duration
+	Reason   fault.Code
+	Duration time.Duration
 }
 
 // Observer is called for the calls that a server decides, concurrently; not for calls
@@ -60,13 +60,13 @@ const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 // Observer. The format is simple enough not to link a library for it into every start of
 // jwtctl.
 type Metrics struct {
-	prefix string // of every name
-	mu     sync.Mutex
-	open   int
-	ended  map[verdict]uint64
-	would  map[verdict]uint64 // without a status
-	took   map[string]*histogram
-	more   []Family
+	prefix      string // of every name
+	mu          sync.Mutex
+	inFlight    int
+	calls       map[verdict]uint64
+	wouldRefuse map[verdict]uint64 // without a status
+	durations   map[string]*histogram
+	extra       []Family
 }
 
 type verdict struct {
@@ -99,28 +99,28 @@ type Sample struct {
 // New returns Metrics that also include more. server, "proxy" or "authz", is part of
 // every name.
 func New(server string, more ...Family) *Metrics {
-	return &Metrics{prefix: "jwtctl_" + server + "_", ended: map[verdict]uint64{}, would: map[verdict]uint64{}, took: map[string]*histogram{}, more: more}
+	return &Metrics{prefix: "jwtctl_" + server + "_", calls: map[verdict]uint64{}, wouldRefuse: map[verdict]uint64{}, durations: map[string]*histogram{}, extra: more}
 }
 
 // Begin counts the start of a call.
 func (m *Metrics) Begin() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.open++
+	m.inFlight++
 }
 
 // End counts the end of a call.
 func (m *Metrics) End(c Call) {
 	method := cmp.Or(c.Method, "unknown")
-	seconds := c.Took.Seconds()
+	seconds := c.Duration.Seconds()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.open--
-	m.ended[verdict{method, c.Status, c.Reason}]++
-	h := m.took[method]
+	m.inFlight--
+	m.calls[verdict{method, c.Status, c.Reason}]++
+	h := m.durations[method]
 	if h == nil {
 		h = &histogram{}
-		m.took[method] = h
+		m.durations[method] = h
 	}
 	h.count++
 	h.sum += seconds
@@ -133,7 +133,7 @@ func (m *Metrics) End(c Call) {
 func (m *Metrics) WouldRefuse(method string, reason fault.Code) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.would[verdict{method: cmp.Or(method, "unknown"), reason: reason}]++
+	m.wouldRefuse[verdict{method: cmp.Or(method, "unknown"), reason: reason}]++
 }
 
 // WriteTo writes all metrics in a fixed order.
@@ -144,21 +144,21 @@ func (m *Metrics) WriteTo(w io.Writer) (int64, error) {
 	}
 	m.mu.Lock()
 	head(m.prefix+"calls_total", "counter", "Completed calls, by gRPC status, and by reason where the policy refused them.")
-	for _, v := range slices.SortedFunc(maps.Keys(m.ended), verdict.compare) {
-		fmt.Fprintf(&out, "%scalls_total{method=%s,grpc_code=%s,reason=%s} %d\n", m.prefix, label(v.method), label(v.status.String()), label(string(v.reason)), m.ended[v])
+	for _, v := range slices.SortedFunc(maps.Keys(m.calls), verdict.compare) {
+		fmt.Fprintf(&out, "%scalls_total{method=%s,grpc_code=%s,reason=%s} %d\n", m.prefix, label(v.method), label(v.status.String()), label(string(v.reason)), m.calls[v])
 	}
 	head(m.prefix+"would_refuse_total", "counter", "Calls that passed only because refusals are reported and not enforced, by reason.")
-	for _, v := range slices.SortedFunc(maps.Keys(m.would), verdict.compare) {
-		fmt.Fprintf(&out, "%swould_refuse_total{method=%s,reason=%s} %d\n", m.prefix, label(v.method), label(string(v.reason)), m.would[v])
+	for _, v := range slices.SortedFunc(maps.Keys(m.wouldRefuse), verdict.compare) {
+		fmt.Fprintf(&out, "%swould_refuse_total{method=%s,reason=%s} %d\n", m.prefix, label(v.method), label(string(v.reason)), m.wouldRefuse[v])
 	}
 	head(m.prefix+"call_seconds", "histogram", "Duration of calls, from the first byte to the status.")
-	for _, method := range slices.Sorted(maps.Keys(m.took)) {
-		m.took[method].write(&out, m.prefix+"call_seconds", label(method))
+	for _, method := range slices.Sorted(maps.Keys(m.durations)) {
+		m.durations[method].write(&out, m.prefix+"call_seconds", label(method))
 	}
 	head(m.prefix+"calls_open", "gauge", "Open calls.")
-	fmt.Fprintf(&out, "%scalls_open %d\n", m.prefix, m.open)
+	fmt.Fprintf(&out, "%scalls_open %d\n", m.prefix, m.inFlight)
 	m.mu.Unlock()
-	for _, f := range m.more {
+	for _, f := range m.extra {
 		kind := "gauge"
 		if f.Counter {
 			kind = "counter"

@@ -22,8 +22,8 @@ func TestMetricsInPrometheusText(t *testing.T) {
 	m.Begin()
 	m.Begin()
 	m.Begin()
-	m.End(metrics.Call{Method: "x.Y/Z", Status: 1, Took: 3 * time.Millisecond})
-	m.End(metrics.Call{Method: "x.Y/Z", Took: time.Minute})
+	m.End(metrics.Call{Method: "x.Y/Z", Status: 1, Duration: 3 * time.Millisecond})
+	m.End(metrics.Call{Method: "x.Y/Z", Duration: time.Minute})
 	m.WouldRefuse("", fault.TokenMissing)
 	var text strings.Builder
 	if _, err := m.WriteTo(&text); err != nil {

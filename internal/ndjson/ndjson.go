@@ -23,17 +23,17 @@ type Line struct {
 	TooLong bool
 }
 
-// Answer is the result for several consecutive lines.
-type Answer struct {
+// Result is the result for several consecutive lines.
+type Result struct {
 	Out []byte // is emitted
-	// Then are called after Out is emitted, by the caller's goroutine, for actions that
+	// After are called after Out is emitted, by the caller's goroutine, for actions that
 	// must follow the order of the lines.
-	Then []func()
+	After []func()
 }
 
 // Work adds the result of a line to those of the lines before it. It runs concurrently,
 // and returns an error that must end the run.
-type Work func(ctx context.Context, line Line, to *Answer) error
+type Work func(ctx context.Context, line Line, to *Result) error
 
 // Options limit a run. All are required.
 type Options struct {
@@ -54,7 +54,7 @@ type batch struct {
 	first int
 	text  []byte
 	ends  []int // of each line in text; -1 if too long
-	to    Answer
+	to    Result
 	err   error
 	done  chan struct{}
 }
@@ -85,7 +85,7 @@ func Run(ctx context.Context, r io.Reader, o Options, work Work, emit func([]byt
 		in := lines{r: bufio.NewReaderSize(r, 256<<10), max: o.MaxLine}
 		for more := true; more; {
 			b := pool.Get().(*batch)
-			*b = batch{first: in.number + 1, text: b.text[:0], ends: b.ends[:0], to: Answer{Out: b.to.Out[:0]}, done: make(chan struct{})}
+			*b = batch{first: in.number + 1, text: b.text[:0], ends: b.ends[:0], to: Result{Out: b.to.Out[:0]}, done: make(chan struct{})}
 			more = in.read(b)
 			select {
 			case order <- b:
@@ -120,13 +120,13 @@ func Run(ctx context.Context, r io.Reader, o Options, work Work, emit func([]byt
 	return failed
 }
 
-func emitAll(emit func([]byte) error, a Answer) error {
+func emitAll(emit func([]byte) error, a Result) error {
 	if len(a.Out) > 0 {
 		if err := emit(a.Out); err != nil {
 			return err
 		}
 	}
-	for _, then := range a.Then {
+	for _, then := range a.After {
 		then()
 	}
 	return nil

@@ -20,7 +20,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/ndjson"
 )
 
-func echo(_ context.Context, line ndjson.Line, to *ndjson.Answer) error {
+func echo(_ context.Context, line ndjson.Line, to *ndjson.Result) error {
 	to.Out = fmt.Appendf(to.Out, "%d:%s:%v\n", line.Number, line.Text, line.TooLong)
 	return nil
 }
@@ -72,12 +72,12 @@ func TestRunKeepsOrder(t *testing.T) {
 		}
 		var out bytes.Buffer
 		err := ndjson.Run(context.Background(), strings.NewReader(strings.Join(list, "\n")), ndjson.Options{Jobs: jobs, MaxLine: 1000},
-			func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
+			func(ctx context.Context, line ndjson.Line, to *ndjson.Result) error {
 				if line.Number%7 == 0 {
 					runtime.Gosched()
 				}
 				if line.Number%3 == 0 {
-					to.Then = append(to.Then, func() {
+					to.After = append(to.After, func() {
 						if !strings.Contains(out.String(), fmt.Sprintf("%d:", line.Number)) {
 							t.Errorf("line %d was not written yet", line.Number)
 						}
@@ -103,7 +103,7 @@ func TestRunStops(t *testing.T) {
 		}
 	})
 	t.Run("of the work", func(t *testing.T) {
-		got, err := run(t, strings.NewReader(many), ndjson.Options{Jobs: 2, MaxLine: 8}, func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
+		got, err := run(t, strings.NewReader(many), ndjson.Options{Jobs: 2, MaxLine: 8}, func(ctx context.Context, line ndjson.Line, to *ndjson.Result) error {
 			if line.Number >= 100 {
 				return broken
 			}
@@ -122,7 +122,7 @@ func TestRunStops(t *testing.T) {
 	t.Run("of the context", func(t *testing.T) {
 		ctx, cancel := context.WithCancelCause(context.Background())
 		var calls atomic.Int64
-		err := ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(context.Context, ndjson.Line, *ndjson.Answer) error {
+		err := ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(context.Context, ndjson.Line, *ndjson.Result) error {
 			if calls.Add(1) == 1000 {
 				cancel(broken)
 			}
@@ -171,7 +171,7 @@ func TestRunHoldsLittle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		var worked atomic.Int64
-		_ = ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(_ context.Context, _ ndjson.Line, to *ndjson.Answer) error {
+		_ = ndjson.Run(ctx, endless{}, ndjson.Options{Jobs: 2, MaxLine: 8}, func(_ context.Context, _ ndjson.Line, to *ndjson.Result) error {
 			worked.Add(1)
 			to.Out = append(to.Out, 'x')
 			return nil

@@ -98,7 +98,7 @@ func (p *printer) messages(v *explain.View, sections []explain.Section) (list []
 	for i, s := range of(sections, explain.MessageSection) {
 		m, c := v.Messages[i], p.card(s)
 		c.Badges = messageBadges(m)
-		c.Graph = p.draw(around(v, m).Graph(), "graph-"+strconv.Itoa(i+1), "Claims of "+s.Name)
+		c.Graph = p.draw(neighborhood(v, m).Graph(), "graph-"+strconv.Itoa(i+1), "Claims of "+s.Name)
 		list = append(list, c)
 	}
 	return list
@@ -120,9 +120,9 @@ func faults(claims []explain.Claim) bool {
 // maxCallers is the maximum number of methods in a drawing of a message.
 const maxCallers = 6
 
-// around returns the part of v for the drawing of m: m, and the methods that use it,
+// neighborhood returns the part of v for the drawing of m: m, and the methods that use it,
 // reduced to that use.
-func around(v *explain.View, m explain.Message) *explain.View {
+func neighborhood(v *explain.View, m explain.Message) *explain.View {
 	one := &explain.View{Messages: []explain.Message{m}}
 	for _, method := range v.Methods {
 		method.Bearer = nil

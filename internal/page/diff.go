@@ -18,8 +18,8 @@ type Comparison struct {
 	Changes  []diff.Change
 	// OldName and NewName are the names of the versions.
 	OldName, NewName string
-	// Place formats a position in the old version; nil means String.
-	Place func(descset.Position) string
+	// Position formats a position in the old version; nil means String.
+	Position func(descset.Position) string
 }
 
 // change is a difference, with its positions in the two versions.
@@ -100,7 +100,7 @@ type versions struct {
 	*printer
 	Comparison
 	old, now map[string]explain.Section // by name
-	was      map[string]string          // old names of renamed elements
+	oldNames map[string]string          // old names of renamed elements
 	cards    map[string]*card           // by the name of what changed
 }
 
@@ -116,20 +116,20 @@ func byName(sections []explain.Section) map[string]explain.Section {
 
 // renames records the old names of methods that were renamed, or whose service was.
 func (v *versions) renames() {
-	v.was = map[string]string{}
+	v.oldNames = map[string]string{}
 	services := map[string]string{}
 	for _, c := range v.Changes {
 		switch c.Kind {
 		case "method-renamed":
-			v.was[v.escape(c.Subject)] = v.escape(c.Old)
+			v.oldNames[v.escape(c.Subject)] = v.escape(c.Old)
 		case "service-renamed":
 			services[v.escape(c.Subject)] = v.escape(c.Old)
 		}
 	}
 	for name := range v.now {
 		service, method, _ := strings.Cut(name, "/")
-		if old := services[service]; old != "" && method != "" && v.was[name] == "" {
-			v.was[name] = old + "/" + method
+		if old := services[service]; old != "" && method != "" && v.oldNames[name] == "" {
+			v.oldNames[name] = old + "/" + method
 		}
 	}
 }
@@ -147,16 +147,16 @@ func (v *versions) change(i int, c diff.Change, groups map[diff.Direction][]*car
 		v.cards[name] = one
 		groups[c.Direction] = append(groups[c.Direction], one)
 	}
-	place := v.Place
+	place := v.Position
 	if place == nil {
 		place = descset.Position.String
 	}
 	reported := change{Direction: c.Direction.String(), Tone: tones[c.Direction], Text: v.escape(c.Message), Gain: v.escape(c.Gain)}
-	if c.OldAt != (descset.Position{}) {
-		reported.Old = v.at(v.escape(place(c.OldAt)), one)
+	if c.OldPos != (descset.Position{}) {
+		reported.Old = v.at(v.escape(place(c.OldPos)), one)
 	}
-	if c.NewAt != (descset.Position{}) {
-		reported.New = v.at(v.escape(c.NewAt.String()), one)
+	if c.NewPos != (descset.Position{}) {
+		reported.New = v.at(v.escape(c.NewPos.String()), one)
 	}
 	if c.Accepted != nil {
 		reported.Accepted = "accepted until " + c.Accepted.Until + ": " + v.escape(c.Accepted.Reason)
@@ -183,7 +183,7 @@ func (v *versions) about(name string) string {
 }
 
 func (v *versions) before(name string) explain.Section {
-	if old := v.was[name]; old != "" {
+	if old := v.oldNames[name]; old != "" {
 		return v.old[old]
 	}
 	return v.old[name]
@@ -232,11 +232,11 @@ func (v *versions) pairs(c *card, old, now explain.Section) (list []pair) {
 
 // oldPlace formats a position in the old version as the caller does.
 func (v *versions) oldPlace(text string) string {
-	if v.Place == nil || text == "" {
+	if v.Position == nil || text == "" {
 		return text
 	}
 	file, line, column := parts(text)
-	return v.escape(v.Place(descset.Position{File: file, Line: line, Column: column}))
+	return v.escape(v.Position(descset.Position{File: file, Line: line, Column: column}))
 }
 
 // maxCompared is the maximum number of row pairs that are compared; larger sections are

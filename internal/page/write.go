@@ -18,7 +18,7 @@ func (m *markup) document(d *document, policy string) {
 				m.sources(d.Files)
 				m.elementLine("p", "Nothing matches.", "class", "nothing", "hidden", "hidden")
 			})
-			m.heads()
+			m.arrowheads()
 			m.verbatim("script", script)
 		})
 	})

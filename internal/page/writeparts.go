@@ -46,8 +46,8 @@ func (m *markup) box(b box) {
 	}
 }
 
-// heads writes the arrowheads, which all drawings share.
-func (m *markup) heads() {
+// arrowheads writes the arrowheads, which all drawings share.
+func (m *markup) arrowheads() {
 	m.row("svg", attrs{"class", "defs", "width", "0", "height", "0", "aria-hidden", "true"}, func() {
 		m.in("defs", nil, func() {
 			for _, class := range []string{"", "cycle"} {

@@ -174,7 +174,7 @@ func (b *build) read(t *task) error {
 			return err
 		}
 		if got.lenient {
-			if err := leaveOut(t.parsed, t.handler); err != nil {
+			if err := removeOtherKalixOptions(t.parsed, t.handler); err != nil {
 				return err
 			}
 		}
@@ -208,10 +208,10 @@ func (b *build) link(ctx context.Context, t *task) {
 		}
 		deps[i] = dep.file
 	}
-	t.err = b.run(ctx, t.name, func() error { return b.linkBehind(t, deps) })
+	t.err = b.run(ctx, t.name, func() error { return b.linkAfterImports(t, deps) })
 }
 
-func (b *build) linkBehind(t *task, deps linker.Files) error {
+func (b *build) linkAfterImports(t *task, deps linker.Files) error {
 	file, err := linker.Link(t.parsed, deps, &b.symbols, t.handler)
 	if err != nil {
 		return err

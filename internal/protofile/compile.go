@@ -61,12 +61,12 @@ func compile(ctx context.Context, schema *descset.Schema, src Sources, sets [][]
 	var lost missingImports
 	switch {
 	case errors.As(err, &lost):
-		return nil, c.lost(lost)
+		return nil, c.missingImportErrors(lost)
 	case len(c.errs) > 0:
-		if twice := c.twoNames(); twice != nil {
+		if twice := c.sameFileTwice(); twice != nil {
 			return nil, twice
 		}
-		return nil, c.told()
+		return nil, c.errors()
 	case err != nil:
 		return nil, c.fault(err)
 	}
@@ -83,7 +83,7 @@ func (c *compiler) resolve(name string) (resolved, error) {
 	}
 	text, where, err := c.paths.read(name)
 	if fault.Has(err, fault.ImportNotFound) {
-		return c.elsewhere(name, err)
+		return c.resolveElsewhere(name, err)
 	}
 	if err != nil {
 		return none, err
@@ -105,11 +105,11 @@ func (c *compiler) resolve(name string) (resolved, error) {
 	if err := c.add(name, where, len(text)); err != nil {
 		return none, err
 	}
-	return resolved{source: text, lenient: namesKalix(text)}, nil
+	return resolved{source: text, lenient: mentionsKalix(text)}, nil
 }
 
-// elsewhere finds a file that is not in any import path.
-func (c *compiler) elsewhere(name string, notFound error) (resolved, error) {
+// resolveElsewhere finds a file that is not in any import path.
+func (c *compiler) resolveElsewhere(name string, notFound error) (resolved, error) {
 	if f := c.schema.Standard(name); f != nil {
 		return resolved{desc: f}, nil
 	}

@@ -134,7 +134,7 @@ func (p importPaths) read(name string) (text []byte, where string, err error) {
 		f, err := one.root.OpenFile(filepath.FromSlash(name), os.O_RDONLY|syscall.O_NONBLOCK, 0)
 		switch {
 		case errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR):
-			if link := dangling(where); link != nil {
+			if link := brokenLink(where); link != nil {
 				notThere = fault.New(fault.ImportNotFound, descset.Brief(name), "%s %s", link.What, link.Reason)
 			}
 			continue
@@ -151,8 +151,8 @@ func (p importPaths) read(name string) (text []byte, where string, err error) {
 	return nil, "", notThere
 }
 
-// dangling returns a fault if path is a broken link or is below one, and nil otherwise.
-func dangling(path string) *fault.Error {
+// brokenLink returns a fault if path is a broken link or is below one, and nil otherwise.
+func brokenLink(path string) *fault.Error {
 	for range strings.Count(filepath.ToSlash(path), "/") + 1 {
 		if to, err := os.Readlink(path); err == nil {
 			if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
@@ -187,7 +187,7 @@ func expand(arg string, dirs []string) (list []string, root string, err error) {
 					return []string{where}, dir, nil
 				}
 			}
-			return nil, "", notHere(arg, dirs, err)
+			return nil, "", notFound(arg, dirs, err)
 		case err != nil:
 			return nil, "", fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
 		case info.IsDir():
@@ -208,11 +208,11 @@ func expand(arg string, dirs []string) (list []string, root string, err error) {
 	return withoutLinks(list), base, err
 }
 
-// notHere returns the error for a file that is neither in the working folder nor in an
+// notFound returns the error for a file that is neither in the working folder nor in an
 // import path.
-func notHere(arg string, dirs []string, err error) error {
+func notFound(arg string, dirs []string, err error) error {
 	for _, dir := range append([]string{""}, dirs...) {
-		if link := dangling(filepath.Join(dir, arg)); link != nil {
+		if link := brokenLink(filepath.Join(dir, arg)); link != nil {
 			return link
 		}
 	}

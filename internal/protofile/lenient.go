@@ -19,26 +19,26 @@ import (
 // kalixPackage is the package whose options have other members than jwt.
 const kalixPackage = "kalix."
 
-// namesKalix reports whether a source may have an option of package kalix.
-func namesKalix(text []byte) bool { return bytes.Contains(text, []byte("kalix")) }
+// mentionsKalix reports whether a source may have an option of package kalix.
+func mentionsKalix(text []byte) bool { return bytes.Contains(text, []byte("kalix")) }
 
-// leaveOut removes from a parsed source the options of package kalix that are not about
+// removeOtherKalixOptions removes from a parsed source the options of package kalix that are not about
 // JWTs, before anything resolves them: releases of the vendor's SDK add members that no
 // published schema has, and none of them is checked here (A3).
 //
 // Options about JWTs stay and are read strictly. Options with a similar name stay too, as
 // errors: a typo must not open a method.
-func leaveOut(source parser.Result, handler *reporter.Handler) error {
-	return leaver{source, handler}.walk(source.FileDescriptorProto().ProtoReflect())
+func removeOtherKalixOptions(source parser.Result, handler *reporter.Handler) error {
+	return optionFilter{source, handler}.walk(source.FileDescriptorProto().ProtoReflect())
 }
 
-type leaver struct {
+type optionFilter struct {
 	parser.Result
 	handler *reporter.Handler
 }
 
 // walk removes such options from m, a descriptor or its options.
-func (l leaver) walk(m protoreflect.Message) error {
+func (l optionFilter) walk(m protoreflect.Message) error {
 	for field := range descset.Each(m.Descriptor().Fields()) {
 		var err error
 		switch {
@@ -62,7 +62,7 @@ func (l leaver) walk(m protoreflect.Message) error {
 }
 
 // filter removes the options that are not to be interpreted.
-func (l leaver) filter(options protoreflect.List) error {
+func (l optionFilter) filter(options protoreflect.List) error {
 	kept := 0
 	for option := range descset.Each(options) {
 		keep, err := l.keep(option.Message().Interface().(*descriptorpb.UninterpretedOption))
@@ -80,17 +80,17 @@ func (l leaver) filter(options protoreflect.List) error {
 
 // keep reports whether option is to be interpreted, and removes other parts from its
 // literal.
-func (l leaver) keep(option *descriptorpb.UninterpretedOption) (bool, error) {
+func (l optionFilter) keep(option *descriptorpb.UninterpretedOption) (bool, error) {
 	parts := option.GetName()
 	name := strings.TrimPrefix(parts[0].GetNamePart(), ".")
 	if !parts[0].GetIsExtension() || !strings.HasPrefix(name, kalixPackage) {
 		return true, nil
 	}
-	if kind := strings.TrimPrefix(name, kalixPackage); nearlyJWT(kind) {
+	if kind := strings.TrimPrefix(name, kalixPackage); resemblesJWT(kind) {
 		return false, l.handler.HandleErrorWithPos(l.AST().NodeInfo(l.OptionNamePartNode(parts[0])), misspelled{"(" + name + ")", annotations("kalix")})
 	}
 	if len(parts) > 1 {
-		return l.about(parts[1].GetNamePart(), "("+name+").", l.OptionNamePartNode(parts[1]))
+		return l.isJWT(parts[1].GetNamePart(), "("+name+").", l.OptionNamePartNode(parts[1]))
 	}
 	literal, isLiteral := l.OptionNode(option).GetValue().(*ast.MessageLiteralNode)
 	if !isLiteral {
@@ -101,7 +101,7 @@ func (l leaver) keep(option *descriptorpb.UninterpretedOption) (bool, error) {
 		keep := false
 		if !e.Name.IsExtension() && !e.Name.IsAnyTypeReference() {
 			var err error
-			if keep, err = l.about(string(e.Name.Name.AsIdentifier()), "("+name+").", e.Name); err != nil {
+			if keep, err = l.isJWT(string(e.Name.Name.AsIdentifier()), "("+name+").", e.Name); err != nil {
 				return false, err
 			}
 		}
@@ -114,12 +114,12 @@ func (l leaver) keep(option *descriptorpb.UninterpretedOption) (bool, error) {
 	return empty || len(elements) > 0, nil
 }
 
-// about reports whether member is the one about JWTs. A similar name is an error.
-func (l leaver) about(member, of string, at ast.Node) (bool, error) {
+// isJWT reports whether member is the one about JWTs. A similar name is an error.
+func (l optionFilter) isJWT(member, of string, at ast.Node) (bool, error) {
 	if member == "jwt" {
 		return true, nil
 	}
-	if !nearlyJWT(member) {
+	if !resemblesJWT(member) {
 		return false, nil
 	}
 	return false, l.handler.HandleErrorWithPos(l.AST().NodeInfo(at), misspelled{of + member, "did you mean " + of + "jwt?"})
@@ -139,9 +139,9 @@ func annotations(pkg string) string {
 	return fmt.Sprintf("JWT annotations are (%s.service)%[2]s, (%[1]s.method)%[2]s, (%[1]s.message)%[2]s and (%[1]s.field)%[2]s", pkg, member)
 }
 
-// nearlyJWT reports whether name contains jwt, or differs from it in case, one letter, or
+// resemblesJWT reports whether name contains jwt, or differs from it in case, one letter, or
 // the order of two.
-func nearlyJWT(name string) bool {
+func resemblesJWT(name string) bool {
 	lower := strings.ToLower(name)
 	switch lower {
 	case "wjt", "jtw":

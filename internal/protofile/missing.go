@@ -13,11 +13,11 @@ import (
 // maxMissing is the maximum number of missing imports reported in one run.
 const maxMissing = 20
 
-// lost returns the errors of missing imports, after those of the sources.
-func (c *compiler) lost(missing missingImports) error {
+// missingImportErrors returns the errors of missing imports, after those of the sources.
+func (c *compiler) missingImportErrors(missing missingImports) error {
 	var all []error
 	if len(c.errs) > 0 {
-		all = append(all, c.told())
+		all = append(all, c.errors())
 	}
 	for i, err := range missing {
 		worded := c.fault(err)
@@ -53,7 +53,7 @@ func importHint(importer, name, otherwise string) string {
 // importFolder returns the folder from which importer, a path, seems to import name: the
 // nearest enclosing one that contains name, or "".
 func importFolder(importer, name string) string {
-	return around(importer, func(dir string) bool {
+	return nearestFolder(importer, func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, filepath.FromSlash(name)))
 		return err == nil
 	})
@@ -61,14 +61,14 @@ func importFolder(importer, name string) string {
 
 // bufFolder returns the nearest folder around importer with a buf.yaml, or "".
 func bufFolder(importer string) string {
-	return around(importer, func(dir string) bool {
+	return nearestFolder(importer, func(dir string) bool {
 		_, err := os.Stat(filepath.Join(dir, "buf.yaml"))
 		return err == nil
 	})
 }
 
-// around returns the nearest folder around path for which wanted is true, or "".
-func around(path string, wanted func(dir string) bool) string {
+// nearestFolder returns the nearest folder around path for which wanted is true, or "".
+func nearestFolder(path string, wanted func(dir string) bool) string {
 	for dir := filepath.Dir(path); path != ""; dir = filepath.Dir(dir) {
 		if wanted(dir) {
 			return dir

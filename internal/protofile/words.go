@@ -18,9 +18,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/suggest"
 )
 
-// twoNames returns an error if a file was compiled under two names and the compiler
+// sameFileTwice returns an error if a file was compiled under two names and the compiler
 // complains about that, and nil otherwise.
-func (c *compiler) twoNames() error {
+func (c *compiler) sameFileTwice() error {
 	if !slices.ContainsFunc(c.errs, func(err reporter.ErrorWithPos) bool { return strings.Contains(err.Error(), "already defined at") }) {
 		return nil
 	}
@@ -42,12 +42,12 @@ func (c *compiler) twoNames() error {
 	return nil
 }
 
-// followUp is the parser's second error about a token that is already in error.
-const followUp = "syntax error: unexpected error"
+// followUpError is the parser's second error about a token that is already in error.
+const followUpError = "syntax error: unexpected error"
 
-// told returns the collected errors by file and position.
-func (c *compiler) told() error {
-	follows := func(err reporter.ErrorWithPos) bool { return err.Unwrap().Error() == followUp }
+// errors returns the collected errors by file and position.
+func (c *compiler) errors() error {
+	follows := func(err reporter.ErrorWithPos) bool { return err.Unwrap().Error() == followUpError }
 	if others := slices.DeleteFunc(slices.Clone(c.errs), follows); len(others) > 0 {
 		c.errs = others
 	}

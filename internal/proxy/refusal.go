@@ -33,13 +33,13 @@ func refuse(at enforce.Place, err error) *enforce.Refusal { return enforce.Refus
 // end reports the end of the call to log and observer.
 func (c *call) end(err error) {
 	name, path := c.names()
-	done := metrics.Call{Method: name, Status: fault.GRPC(status.Code(err)), Took: c.options.Now().Sub(c.began)}
+	done := metrics.Call{Method: name, Status: fault.GRPC(status.Code(err)), Duration: c.options.Now().Sub(c.began)}
 	ctx := c.client.Context()
 	var r *refusal
 	if !errors.As(err, &r) {
 		c.options.Observer.End(done)
 		if c.options.Log.Enabled(ctx, slog.LevelDebug) { // nearly all calls end here
-			attrs := append([]slog.Attr{slog.String("method", path), slog.String("grpc_code", done.Status.String()), slog.Duration("took", done.Took)}, c.rules.KeyAttrs()...)
+			attrs := append([]slog.Attr{slog.String("method", path), slog.String("grpc_code", done.Status.String()), slog.Duration("took", done.Duration)}, c.rules.KeyAttrs()...)
 			c.options.Log.LogAttrs(ctx, slog.LevelDebug, "call", append(attrs, traceAttrs(ctx)...)...)
 		}
 		return

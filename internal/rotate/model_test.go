@@ -23,7 +23,7 @@ type world struct {
 	now    int
 	made   int
 	state  rotate.State
-	held   rotate.Held
+	held   rotate.FolderKeys
 	served []map[string]bool // by time: the IDs in the folder
 	active []string          // by time: the ID that signs, or ""
 	gone   map[string]int    // when a key was removed
@@ -80,7 +80,7 @@ func newWorld(t *rapid.T) *world {
 		age:     within("age", 0, 20),
 		refresh: within("refresh", 1, 20),
 		crash:   float64(within("crashes per cent", 0, 50)) / 100,
-		held:    rotate.Held{},
+		held:    rotate.FolderKeys{},
 		gone:    map[string]int{},
 	}
 	learn := w.poll + w.age + w.refresh

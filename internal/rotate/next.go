@@ -43,8 +43,8 @@ func (p Policy) Check() error {
 	return nil
 }
 
-// Held holds the key files of a folder by key ID.
-type Held map[string]Files
+// FolderKeys holds the key files of a folder by key ID.
+type FolderKeys map[string]Files
 
 // Files are the files with the same key.
 type Files struct {
@@ -74,7 +74,7 @@ type Step struct {
 	Action Action
 	// KeyID is the affected key; "" for Make.
 	KeyID string
-	// State is to be written after the action; for Make, without Next, which take fills
+	// State is to be written after the action; for Make, without Next, which execute fills
 	// in.
 	State State
 }
@@ -82,7 +82,7 @@ type Step struct {
 // Next returns the next step for a folder with state s that holds held, or Nothing. It
 // has no side effects, and does not modify s. It returns key_ambiguous if a folder
 // without state has several private keys, since it is unknown which one signs.
-func Next(s State, held Held, now time.Time, p Policy) (Step, error) {
+func Next(s State, held FolderKeys, now time.Time, p Policy) (Step, error) {
 	s.Retired = slices.Clone(s.Retired)
 	switch {
 	case s.isNew():
@@ -119,7 +119,7 @@ func Next(s State, held Held, now time.Time, p Policy) (Step, error) {
 }
 
 // begin returns the first step for a folder without state.
-func begin(held Held, now time.Time) (Step, error) {
+func begin(held FolderKeys, now time.Time) (Step, error) {
 	var signers []string
 	for id, f := range held {
 		if f.CanSign {
@@ -147,7 +147,7 @@ func promote(s State, now time.Time, p Policy) Step {
 
 // isDue reports whether the active key needs a successor: it is too old, or it cannot
 // sign because its file is missing.
-func (s State) isDue(held Held, now time.Time, p Policy) bool {
+func (s State) isDue(held FolderKeys, now time.Time, p Policy) bool {
 	if p.Force || s.Active == nil || !held[s.Active.KeyID].CanSign {
 		return true
 	}

@@ -23,15 +23,15 @@ func retired(kid string, hours int) rotate.Retired {
 }
 
 // private and with describe the keys of a folder.
-func private(kids ...string) rotate.Held {
-	h := rotate.Held{}
+func private(kids ...string) rotate.FolderKeys {
+	h := rotate.FolderKeys{}
 	for _, kid := range kids {
 		h[kid] = rotate.Files{Paths: []string{kid}, CanSign: true}
 	}
 	return h
 }
 
-func with(h rotate.Held, public string) rotate.Held {
+func with(h rotate.FolderKeys, public string) rotate.FolderKeys {
 	h[public] = rotate.Files{Paths: []string{public}}
 	return h
 }
@@ -46,7 +46,7 @@ func TestS17_NextTakesTheDueStep(t *testing.T) {
 	type state = rotate.State
 	for name, tc := range map[string]struct {
 		state  rotate.State
-		held   rotate.Held
+		held   rotate.FolderKeys
 		policy rotate.Policy
 		want   rotate.Step
 	}{

@@ -65,7 +65,7 @@ func (r *Rotation) Run() ([]Step, State, error) {
 		if step.Action == Nothing {
 			return done, s, nil
 		}
-		if step, err = r.take(step, held); err != nil {
+		if step, err = r.execute(step, held); err != nil {
 			return done, s, err
 		}
 		if step.Action == Make {
@@ -76,8 +76,8 @@ func (r *Rotation) Run() ([]Step, State, error) {
 	return done, State{}, fault.New(fault.Internal, r.Folder, "rotation does not finish")
 }
 
-// take carries out step, and returns it as carried out.
-func (r *Rotation) take(step Step, held Held) (Step, error) {
+// execute carries out step, and returns it as carried out.
+func (r *Rotation) execute(step Step, held FolderKeys) (Step, error) {
 	switch step.Action {
 	case Make:
 		return r.make(step)
@@ -187,12 +187,12 @@ func Signer(dir string) (*keys.Key, error) {
 }
 
 // read returns the key files of the folder dir.
-func read(dir string) (Held, error) {
+func read(dir string) (FolderKeys, error) {
 	paths, err := jwks.KeyFiles(dir)
 	if err != nil {
 		return nil, err
 	}
-	held := Held{}
+	held := FolderKeys{}
 	for _, path := range paths {
 		data, err := files.Read(path, keys.MaxFileBytes, fault.KeyUnreadable)
 		if err != nil {

@@ -48,14 +48,14 @@ type Key struct {
 // maxProbe is the maximum size of files that are examined.
 const maxProbe = 4 << 20
 
-// Look returns the content of dir, skipping folders named node_modules or starting with a
+// Scan returns the content of dir, skipping folders named node_modules or starting with a
 // dot. It returns file_failed if dir cannot be read.
-func Look(ctx context.Context, dir string) (*Found, error) {
+func Scan(ctx context.Context, dir string) (*Found, error) {
 	list, err := files.Find(dir, "**", fault.FileFailed)
 	if err != nil {
 		return nil, err
 	}
-	l := look{dir: dir, found: &Found{}, sources: discover.New(dir)}
+	l := scan{dir: dir, found: &Found{}, sources: discover.New(dir)}
 	for _, name := range list {
 		relative, err := filepath.Rel(dir, name)
 		if err != nil {
@@ -69,14 +69,14 @@ func Look(ctx context.Context, dir string) (*Found, error) {
 	return l.found, nil
 }
 
-type look struct {
+type scan struct {
 	dir     string
 	found   *Found
 	sources *discover.Tree
 }
 
 // file classifies the file at path.
-func (l *look) file(ctx context.Context, path string) {
+func (l *scan) file(ctx context.Context, path string) {
 	switch filepath.Ext(path) {
 	case ".proto":
 		if text := l.read(path); text != nil {
@@ -95,11 +95,11 @@ func (l *look) file(ctx context.Context, path string) {
 	}
 }
 
-func (l *look) at(path string) string { return filepath.Join(l.dir, filepath.FromSlash(path)) }
+func (l *scan) at(path string) string { return filepath.Join(l.dir, filepath.FromSlash(path)) }
 
 // read returns the content of a file, or nil if it is unreadable or too large for its
 // kind.
-func (l *look) read(path string) []byte {
+func (l *scan) read(path string) []byte {
 	text, err := files.Read(l.at(path), maxProbe, fault.FileFailed)
 	if err != nil {
 		return nil
@@ -108,7 +108,7 @@ func (l *look) read(path string) []byte {
 }
 
 // keyFile records the keys at path.
-func (l *look) keyFile(path string) {
+func (l *scan) keyFile(path string) {
 	text := l.read(path)
 	if bytes.Contains(text, []byte("BEGIN CERTIFICATE")) {
 		return // probably a server's key
@@ -125,7 +125,7 @@ func (l *look) keyFile(path string) {
 }
 
 // keys moves keys that sign to the front, and drops their public halves.
-func (l *look) keys() {
+func (l *scan) keys() {
 	list := l.found.Keys
 	slices.SortStableFunc(list, func(a, b Key) int {
 		switch {
@@ -145,7 +145,7 @@ func (l *look) keys() {
 }
 
 // roots determines the import folders and patterns of the annotated sources.
-func (l *look) roots() {
+func (l *scan) roots() {
 	l.found.ProtoPaths = l.sources.Roots()
 	for _, file := range l.sources.Annotated() {
 		pattern := "*.proto"
@@ -161,7 +161,7 @@ func (l *look) roots() {
 }
 
 // policy reads the sources found, for their issuers, methods and types.
-func (l *look) policy(ctx context.Context) {
+func (l *scan) policy(ctx context.Context) {
 	var src protofile.Sources
 	for _, p := range l.found.ProtoPaths {
 		src.ImportPaths = append(src.ImportPaths, l.at(p))
@@ -212,7 +212,7 @@ func rulesOf(r *policy.Rules) []policy.Text {
 }
 
 // issuers records issuers without variables, whose values do not belong in a file.
-func (l *look) issuers(list []policy.Text) {
+func (l *scan) issuers(list []policy.Text) {
 	for _, t := range list {
 		if variables, err := t.Variables(); err == nil && len(variables) == 0 && t.Value != "" {
 			l.found.Issuers = append(l.found.Issuers, t.Value)

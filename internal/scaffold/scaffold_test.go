@@ -47,7 +47,7 @@ func TestLook(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			found, err := Look(context.Background(), testkit.Folder(t, c.files))
+			found, err := Scan(context.Background(), testkit.Folder(t, c.files))
 			if err != nil || found.Faulty != nil {
 				t.Fatal(err, found.Faulty)
 			}
@@ -77,11 +77,11 @@ func schemaText(t *testing.T, name string) string {
 // TestLook_Faulty: sources that do not compile are found, and reported as faulty.
 func TestLook_Faulty(t *testing.T) {
 	t.Parallel()
-	found, err := Look(context.Background(), testkit.Folder(t, map[string]string{"a/x.proto": annotatedProto + "message {"}))
+	found, err := Scan(context.Background(), testkit.Folder(t, map[string]string{"a/x.proto": annotatedProto + "message {"}))
 	if err != nil || found.Faulty == nil || !strings.Contains(found.Faulty.Error(), "x.proto") || len(found.Protos) != 1 {
 		t.Errorf("%v %+v", err, found)
 	}
-	if _, err := Look(context.Background(), filepath.Join(t.TempDir(), "none")); err == nil {
+	if _, err := Scan(context.Background(), filepath.Join(t.TempDir(), "none")); err == nil {
 		t.Error("want no results for a missing folder")
 	}
 }
@@ -109,7 +109,7 @@ func TestLook_Sets(t *testing.T) {
 		}
 		return string(text)
 	}
-	found, err := Look(context.Background(), testkit.Folder(t, map[string]string{
+	found, err := Scan(context.Background(), testkit.Folder(t, map[string]string{
 		"build/api.binpb": marshal(all), "build/other.binpb": marshal(plain), "build/junk.pb": "junk",
 	}))
 	if err != nil || !slices.Equal(found.Sets, []string{"build/api.binpb"}) || !slices.Equal(found.Types, []string{"shop.v1.Order"}) {
@@ -144,7 +144,7 @@ func TestLook_Keys(t *testing.T) {
 	}
 	own, partner := made(), made()
 	set := `{"keys":[` + encode(half(own), keygen.JWK) + "," + encode(half(partner), keygen.JWK) + `]}`
-	found, err := Look(context.Background(), testkit.Folder(t, map[string]string{
+	found, err := Scan(context.Background(), testkit.Folder(t, map[string]string{
 		"a.pub.pem": encode(half(own), keygen.PEM), "b.pub.jwk": encode(half(partner), keygen.JWK), "key.priv.pem": encode(own, keygen.PEM),
 		"jwks.json": set, "package.json": set, "broken.pem": "-----BEGIN", "ca.pem": "-----BEGIN CERTIFICATE-----\n",
 	}))

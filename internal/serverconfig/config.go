@@ -81,8 +81,8 @@ func (c *Config) Unset() []string {
 	})
 }
 
-// keysOf returns the keys of the authorization section in the server's spelling.
-func (c *Config) keysOf() map[string]*Value {
+// settingsByKey returns the keys of the authorization section in the server's spelling.
+func (c *Config) settingsByKey() map[string]*Value {
 	return map[string]*Value{
 		"authorizer": &c.Authorizer, "claimMapper": &c.ClaimMapper, "permissionsClaimName": &c.ClaimName, "permissionsRegex": &c.Regex,
 		"audience": &c.Audience, "authHeaderName": &c.AuthHeader, "authExtraHeaderName": &c.AuthExtraHeader,

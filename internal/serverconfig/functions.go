@@ -22,7 +22,7 @@ func functions() template.Functions {
 	for _, name := range []string{"indent", "nindent"} {
 		original := funcs[name].(func(int, string) string)
 		funcs[name] = func(spaces int, text string) (string, error) {
-			if err := small(name, spaces, strings.Count(text, "\n")+1); err != nil {
+			if err := checkSize(name, spaces, strings.Count(text, "\n")+1); err != nil {
 				return "", err
 			}
 			return original(spaces, text), nil
@@ -31,28 +31,28 @@ func functions() template.Functions {
 	for _, name := range []string{"regexReplaceAll", "regexReplaceAllLiteral"} {
 		original := funcs[name].(func(string, string, string) string)
 		funcs[name] = func(pattern, text, with string) (string, error) {
-			if err := small(name, len(text)+1, len(with)+1); err != nil {
+			if err := checkSize(name, len(text)+1, len(with)+1); err != nil {
 				return "", err
 			}
 			return original(pattern, text, with), nil
 		}
 		must := funcs["mustR"+name[1:]].(func(string, string, string) (string, error))
 		funcs["mustR"+name[1:]] = func(pattern, text, with string) (string, error) {
-			if err := small(name, len(text)+1, len(with)+1); err != nil {
+			if err := checkSize(name, len(text)+1, len(with)+1); err != nil {
 				return "", err
 			}
 			return must(pattern, text, with)
 		}
 	}
 	funcs["replace"] = func(old, with, text string) (string, error) {
-		if err := small("replace", strings.Count(text, old), len(with)); err != nil {
+		if err := checkSize("replace", strings.Count(text, old), len(with)); err != nil {
 			return "", err
 		}
 		return strings.ReplaceAll(text, old, with), nil
 	}
 	join := funcs["join"].(func(string, any) string)
 	funcs["join"] = func(between string, list any) (string, error) {
-		if err := small("join", len(between), maxWork>>10); err != nil { // more elements are too much work
+		if err := checkSize("join", len(between), maxWork>>10); err != nil { // more elements are too much work
 			return "", err
 		}
 		return join(between, list), nil
@@ -67,8 +67,8 @@ func functions() template.Functions {
 	return funcs
 }
 
-// small returns an error if n times each exceeds what a template may produce.
-func small(function string, n, each int) error {
+// checkSize returns an error if n times each exceeds what a template may produce.
+func checkSize(function string, n, each int) error {
 	if n > maxRendered || each > maxRendered || n*each > maxRendered {
 		return fmt.Errorf("%s makes more than 1 MiB", function)
 	}

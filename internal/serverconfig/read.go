@@ -231,7 +231,7 @@ func (c *Config) authorization(section *yaml.Node, d document) {
 		return
 	}
 	c.Pos = d.pos(section)
-	known := c.keysOf()
+	known := c.settingsByKey()
 	for key, n := range members(section) {
 		switch target := known[key.Value]; {
 		case target != nil && n.Kind != yaml.ScalarNode:

@@ -36,7 +36,7 @@ func render(name string, text []byte, vars map[string]string) (out []byte, missi
 		funcs["env"] = read
 		funcs["expandenv"] = func(text string) (string, error) {
 			text = expand(text, vars)
-			return text, small("expandenv", len(text), 2)
+			return text, checkSize("expandenv", len(text), 2)
 		}
 	case isTemplate(text):
 		delete(funcs, "env")
@@ -50,7 +50,7 @@ func render(name string, text []byte, vars map[string]string) (out []byte, missi
 		return nil, nil, err
 	}
 	t.Work = maxWork
-	w := &limited{}
+	w := &limitedBuffer{}
 	if err := t.Execute(w, map[string]any{"Env": vars}); err != nil {
 		return nil, nil, err
 	}
@@ -72,10 +72,10 @@ func isTemplate(text []byte) bool {
 	return isEnabled(text) || bytes.Contains(text, []byte("{{")) && bytes.Contains(text, []byte(".Env."))
 }
 
-// limited is a buffer of up to maxRendered bytes.
-type limited struct{ bytes.Buffer }
+// limitedBuffer is a buffer of up to maxRendered bytes.
+type limitedBuffer struct{ bytes.Buffer }
 
-func (l *limited) Write(p []byte) (int, error) {
+func (l *limitedBuffer) Write(p []byte) (int, error) {
 	if l.Len()+len(p) > maxRendered {
 		return 0, errors.New("makes more than 1 MiB")
 	}

@@ -26,7 +26,7 @@ func ChoiceVar(fs *pflag.FlagSet, to *string, name, initial, usage string, of ..
 // Set implements pflag.Value.
 func (c choice) Set(text string) error {
 	if !slices.Contains(c.of, text) {
-		return errors.New(config.Kind{Words: c.of}.Needed())
+		return errors.New(config.Kind{Choices: c.of}.Needed())
 	}
 	*c.to = text
 	return nil

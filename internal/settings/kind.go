@@ -15,7 +15,7 @@ import (
 func KindOf(f *pflag.Flag) config.Kind {
 	k := config.Kind{Type: f.Value.Type(), Usage: f.Usage}
 	if c, ok := f.Value.(choice); ok {
-		k.Words = c.of
+		k.Choices = c.of
 	}
 	if s, ok := f.Value.(size); ok {
 		k.Must = s.needed()
@@ -32,7 +32,7 @@ func TableOf(root *cobra.Command) string {
 				k := KindOf(f)
 				usage, _, _ := strings.Cut(k.Usage, " [JWTCTL_") // added by Describe
 				usage = strings.ReplaceAll(usage, "`", "")
-				rows[key] = strings.Join([]string{key, k.Type, strings.Join(k.Words, " "), usage}, "\t") + "\n"
+				rows[key] = strings.Join([]string{key, k.Type, strings.Join(k.Choices, " "), usage}, "\t") + "\n"
 			}
 		})
 	})

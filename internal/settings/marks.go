@@ -49,8 +49,8 @@ func FlagOnly(fs *pflag.FlagSet, names ...string) {
 	}
 }
 
-// Offer sets the completions of a flag that accepts more than these.
-func Offer(fs *pflag.FlagSet, name string, words ...string) {
+// Complete sets the completions of a flag that accepts more than these.
+func Complete(fs *pflag.FlagSet, name string, words ...string) {
 	_ = fs.SetAnnotation(name, markWords, words) // an error means that there is no such flag
 }
 
@@ -89,10 +89,10 @@ func Exclusive(fs *pflag.FlagSet, names ...string) {
 // keySources is the group of flags that give keys.
 const keySources = "keys"
 
-// NamesKeys marks the flags that select a command's keys. Given keys are the only ones
+// SelectsKeys marks the flags that select a command's keys. Given keys are the only ones
 // used (S85): one of these flags, or of their variables, replaces keys: and key_sets: of
 // the file, and no variable adds to a flag.
-func NamesKeys(fs *pflag.FlagSet, names ...string) {
+func SelectsKeys(fs *pflag.FlagSet, names ...string) {
 	for _, n := range names {
 		setMark(fs.Lookup(n), markGroup, keySources)
 	}

@@ -9,7 +9,7 @@ import (
 // ConfiguredKeys returns keys: of the configuration, or none if other keys are given
 // (S85).
 func (s *Settings) ConfiguredKeys() []config.KeyEntry {
-	if s.keysNamedBy != "" {
+	if s.keysReplacedBy != "" {
 		return nil
 	}
 	return s.Keys
@@ -18,17 +18,17 @@ func (s *Settings) ConfiguredKeys() []config.KeyEntry {
 // ConfiguredSets returns key_sets: of the configuration, or none if other keys are given
 // (S85).
 func (s *Settings) ConfiguredSets() []config.KeySetEntry {
-	if s.keysNamedBy != "" {
+	if s.keysReplacedBy != "" {
 		return nil
 	}
 	return s.KeySets
 }
 
-// SetAside returns what replaces the keys of jwtctl.yaml (S85), or "" if they are used or
+// KeysReplacedBy returns what replaces the keys of jwtctl.yaml (S85), or "" if they are used or
 // there are none.
-func (s *Settings) SetAside() string {
-	if s.keysNamedBy == "" || len(s.Keys)+len(s.KeySets) == 0 {
+func (s *Settings) KeysReplacedBy() string {
+	if s.keysReplacedBy == "" || len(s.Keys)+len(s.KeySets) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%s replaces the keys and key sets of %s, with their ids and issuers", s.keysNamedBy, s.Path)
+	return fmt.Sprintf("%s replaces the keys and key sets of %s, with their ids and issuers", s.keysReplacedBy, s.Path)
 }

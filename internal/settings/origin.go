@@ -15,8 +15,8 @@ type origin struct {
 	values      []string
 }
 
-// came records where values of a flag came from.
-func (s *Settings) came(flag, where string, values ...string) {
+// recordOrigin records where values of a flag came from.
+func (s *Settings) recordOrigin(flag, where string, values ...string) {
 	s.origins = append(s.origins, origin{flag, where, values})
 }
 
@@ -35,9 +35,9 @@ func (s *Settings) isGiven(flag string) bool {
 	return !slices.ContainsFunc(s.origins, func(o origin) bool { return o.flag == flag })
 }
 
-// Placed returns f with the place that set the faulty value: a variable or a line of
+// WithOrigin returns f with the place that set the faulty value: a variable or a line of
 // jwtctl.yaml, rather than a flag that is not on the command line.
-func (s *Settings) Placed(f *fault.Error) *fault.Error {
+func (s *Settings) WithOrigin(f *fault.Error) *fault.Error {
 	if name := s.flagOf(f); name != "" {
 		f = f.About("--" + name)
 	}
@@ -67,7 +67,7 @@ func (s *Settings) flagOf(f *fault.Error) string {
 	if f.Code != fault.UsageError {
 		return ""
 	}
-	for _, name := range append([]string{f.What}, config.OtherNames(f.What)...) {
+	for _, name := range append([]string{f.What}, config.Aliases(f.What)...) {
 		if s.cmd.Flags().Lookup(name) != nil {
 			return name
 		}

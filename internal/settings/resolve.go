@@ -31,7 +31,7 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 			}
 		}
 	})
-	s.keysNamedBy = cmp.Or(byFlag[keySources], byVariable[keySources])
+	s.keysReplacedBy = cmp.Or(byFlag[keySources], byVariable[keySources])
 	if err := errors.Join(v.MergeConfigMap(s.All()), v.MergeConfigMap(environment)); err != nil {
 		return fault.New(fault.ConfigInvalid, s.Path, "%w", err)
 	}
@@ -40,7 +40,7 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 		name, key, group := Variable(f), mark(f, markKey), mark(f, markGroup)
 		switch {
 		case failed != nil || f.Changed || group != "" && byFlag[group] != "":
-		case s.isEmpty(name) && KindOf(f).Words == nil: // a choice has a default
+		case s.isEmpty(name) && KindOf(f).Choices == nil: // a choice has a default
 			failed = fault.New(fault.ConfigInvalid, name, "the variable is empty").WithHint("unset it, or give it a value")
 		case name != "" && v.InConfig(name):
 			failed = s.setFlag(f, v.GetStringSlice(name), name)
@@ -53,7 +53,7 @@ func (s *Settings) resolve(fs *pflag.FlagSet) error {
 			if mark(f, markAtPath) != "" {
 				values = s.ResolveAtPaths(values)
 			}
-			failed = s.setFlag(f, values, s.At(key))
+			failed = s.setFlag(f, values, s.Position(key))
 		}
 	})
 	return failed
@@ -78,10 +78,10 @@ func listOf(f *pflag.Flag, text string) []string {
 func (s *Settings) setFlag(f *pflag.Flag, values []string, where string) error {
 	for _, value := range values {
 		if err := f.Value.Set(value); err != nil {
-			return KindOf(f).Wrong(fault.ConfigInvalid, where, quote.Shorten(value), " for --"+f.Name)
+			return KindOf(f).Invalid(fault.ConfigInvalid, where, quote.Shorten(value), " for --"+f.Name)
 		}
 	}
 	f.Changed = true
-	s.came(f.Name, where, values...)
+	s.recordOrigin(f.Name, where, values...)
 	return nil
 }

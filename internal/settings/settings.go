@@ -12,8 +12,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 )
 
-// NeedsNoFile marks commands that ignore jwtctl.yaml and variables.
-const NeedsNoFile = "jwtctl:needs-no-config"
+// IgnoresConfig marks commands that ignore jwtctl.yaml and variables.
+const IgnoresConfig = "jwtctl:needs-no-config"
 
 // Settings are the settings of one command.
 type Settings struct {
@@ -22,9 +22,9 @@ type Settings struct {
 	getenv func(name string) (value string, set bool)
 	// origins are the origins of values that were not on the command line.
 	origins []origin
-	// keysNamedBy is the flag or variable that gives the keys, or "" if those of the file
+	// keysReplacedBy is the flag or variable that gives the keys, or "" if those of the file
 	// are used.
-	keysNamedBy string
+	keysReplacedBy string
 	// cmd is the command whose flags were read, or nil before that.
 	cmd *cobra.Command
 }
@@ -38,7 +38,7 @@ func New(getenv func(name string) (value string, set bool)) *Settings {
 // else its key in the configuration file.
 func (s *Settings) Load(cmd *cobra.Command) error {
 	s.cmd = cmd
-	if cmd.Annotations[NeedsNoFile] != "" {
+	if cmd.Annotations[IgnoresConfig] != "" {
 		return s.checkValues(cmd.Flags())
 	}
 	path, found, err := s.Find(cmd)
@@ -63,10 +63,10 @@ func (s *Settings) read(cmd *cobra.Command, path string, found bool) (err error)
 func (s *Settings) Apply(cmd *cobra.Command, file *config.File) error {
 	s.File, s.cmd = file, cmd
 	for i, e := range file.Keys {
-		s.came("", file.KeyAt(i), e.File)
+		s.recordOrigin("", file.KeyPosition(i), e.File)
 	}
 	for i, e := range file.KeySets {
-		s.came("", file.KeySetAt(i), e.JWKS)
+		s.recordOrigin("", file.KeySetPosition(i), e.JWKS)
 	}
 	if err := s.resolve(cmd.Flags()); err != nil {
 		return err
@@ -74,10 +74,10 @@ func (s *Settings) Apply(cmd *cobra.Command, file *config.File) error {
 	return s.checkValues(cmd.Flags())
 }
 
-// Again evaluates the current files and variables, for a long-running command. register
+// Reload evaluates the current files and variables, for a long-running command. register
 // defines the command's flags in fs, bound to new options; these get the values of the
 // command line too.
-func (s *Settings) Again(register func(fs *pflag.FlagSet)) (*Settings, error) {
+func (s *Settings) Reload(register func(fs *pflag.FlagSet)) (*Settings, error) {
 	cmd := &cobra.Command{Use: s.cmd.Use}
 	fs := cmd.Flags()
 	register(fs)
@@ -113,7 +113,7 @@ func (s *Settings) Find(cmd *cobra.Command) (path string, found bool, err error)
 		return f.Value.String(), false, nil
 	}
 	if path, _ := s.getenv("JWTCTL_CONFIG"); path != "" {
-		s.came("config", "JWTCTL_CONFIG", path)
+		s.recordOrigin("config", "JWTCTL_CONFIG", path)
 		return path, false, nil
 	}
 	path, err = config.Find()

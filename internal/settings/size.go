@@ -11,8 +11,8 @@ import (
 
 // size is the value of a flag for a number of bytes: 4MiB, 16KiB, 1000.
 type size struct {
-	to          *int
-	least, most int
+	to       *int
+	min, max int
 }
 
 // SizeVar defines a flag for a number of bytes from least to most.
@@ -37,7 +37,7 @@ func (s size) Set(text string) error {
 		if err != nil {
 			break
 		}
-		if total := n * uint64(unit.bytes); total < uint64(s.least) || total > uint64(s.most) {
+		if total := n * uint64(unit.bytes); total < uint64(s.min) || total > uint64(s.max) {
 			break
 		}
 		*s.to = int(n) * unit.bytes
@@ -47,7 +47,7 @@ func (s size) Set(text string) error {
 }
 
 func (s size) needed() string {
-	return fmt.Sprintf("must be a number of bytes from %s to %s", sizeText(s.least), sizeText(s.most))
+	return fmt.Sprintf("must be a number of bytes from %s to %s", sizeText(s.min), sizeText(s.max))
 }
 
 // String implements pflag.Value.

@@ -60,7 +60,7 @@ func OS() System {
 			return signal.NotifyContext(parent, os.Interrupt, syscall.SIGTERM)
 		},
 		KeepPipes: func() { signal.Ignore(syscall.SIGPIPE) },
-		Reload:    hangups,
+		Reload:    reloadSignals,
 	}
 }
 
@@ -73,7 +73,7 @@ func columnsOf(f *os.File) int {
 	return columns
 }
 
-func hangups(ctx context.Context) <-chan struct{} {
+func reloadSignals(ctx context.Context) <-chan struct{} {
 	signals, reloads := make(chan os.Signal, 1), make(chan struct{})
 	signal.Notify(signals, syscall.SIGHUP)
 	go func() {

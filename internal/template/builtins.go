@@ -72,7 +72,7 @@ func index(of any, keys ...any) (any, error) {
 		default:
 			return nil, fmt.Errorf("can't index item of type %s", value.Type())
 		}
-		if value = solid(value); !value.IsValid() && i+1 < len(keys) {
+		if value = concrete(value); !value.IsValid() && i+1 < len(keys) {
 			return nil, errors.New("index of nil")
 		}
 	}

@@ -7,8 +7,8 @@ import (
 	"text/template/parse"
 )
 
-// given is what the pipeline before a command hands to it as last argument; nil for none.
-type given = *reflect.Value
+// piped is what the pipeline before a command hands to it as last argument; nil for none.
+type piped = *reflect.Value
 
 // pipeline returns the value of pipe, and gives it to the variables that pipe declares or
 // assigns; the pipeline of a range does that for each element instead.
@@ -17,9 +17,9 @@ func (s *state) pipeline(dot reflect.Value, pipe *parse.PipeNode) (value reflect
 		return value
 	}
 	s.node = pipe
-	var last given
+	var last piped
 	for _, command := range pipe.Cmds {
-		value = solid(s.command(dot, command, last))
+		value = concrete(s.command(dot, command, last))
 		last = &value
 	}
 	for _, v := range pipe.Decl {
@@ -34,7 +34,7 @@ func (s *state) pipeline(dot reflect.Value, pipe *parse.PipeNode) (value reflect
 
 // command returns the value of a command: of a function with its arguments, or of what takes
 // none.
-func (s *state) command(dot reflect.Value, command *parse.CommandNode, last given) reflect.Value {
+func (s *state) command(dot reflect.Value, command *parse.CommandNode, last piped) reflect.Value {
 	first := command.Args[0]
 	if function, ok := first.(*parse.IdentifierNode); ok {
 		return s.function(dot, function, command.Args[1:], last)
@@ -147,7 +147,7 @@ func (s *state) field(receiver reflect.Value, name string) reflect.Value {
 }
 
 // function calls a function with args, and last after them.
-func (s *state) function(dot reflect.Value, n *parse.IdentifierNode, args []parse.Node, last given) reflect.Value {
+func (s *state) function(dot reflect.Value, n *parse.IdentifierNode, args []parse.Node, last piped) reflect.Value {
 	s.node = n
 	if n.Ident == "and" || n.Ident == "or" {
 		return s.logic(dot, n.Ident == "or", args, last)
@@ -178,13 +178,13 @@ func (s *state) function(dot reflect.Value, n *parse.IdentifierNode, args []pars
 	}
 	s.node = n
 	for _, arg := range in {
-		s.spendOn(arg)
+		s.chargeValue(arg)
 	}
 	value, err := call(f, in)
 	if err != nil {
 		s.fail("error calling %s: %w", n.Ident, err)
 	}
-	s.spendOn(value)
+	s.chargeValue(value)
 	return value
 }
 
@@ -206,7 +206,7 @@ func call(f reflect.Value, in []reflect.Value) (value reflect.Value, err error) 
 }
 
 // logic returns the first argument that decides, else the last one: or if any, and if all.
-func (s *state) logic(dot reflect.Value, some bool, args []parse.Node, last given) (value reflect.Value) {
+func (s *state) logic(dot reflect.Value, some bool, args []parse.Node, last piped) (value reflect.Value) {
 	if len(args) == 0 && last == nil {
 		s.fail("wrong number of args for %s: want at least 1 got 0", s.node)
 	}
@@ -265,7 +265,7 @@ func (s *state) fit(value reflect.Value, typ reflect.Type) reflect.Value {
 	case value.Type().AssignableTo(typ):
 		return value
 	}
-	if held := solid(value); held.IsValid() {
+	if held := concrete(value); held.IsValid() {
 		value = held
 	}
 	switch {

@@ -9,22 +9,22 @@ import (
 	"text/template/parse"
 )
 
-// mostDepth is how deep templates may execute each other, as in text/template.
-const mostDepth = 100_000
+// maxDepth is how deep templates may execute each other, as in text/template.
+const maxDepth = 100_000
 
 // flow is how a node ended.
 type flow int
 
 const (
-	onward flow = iota
-	leave       // the innermost range
-	skip        // to the next element of it
+	flowNext     flow = iota
+	flowBreak         // the innermost range
+	flowContinue      // to the next element of it
 )
 
 // walk executes node with dot.
 func (s *state) walk(dot reflect.Value, node parse.Node) flow {
 	s.node = node
-	s.spend(nodeCost)
+	s.charge(nodeCost)
 	switch n := node.(type) {
 	case *parse.TextNode:
 		s.write(n.Text)
@@ -34,7 +34,7 @@ func (s *state) walk(dot reflect.Value, node parse.Node) flow {
 		}
 	case *parse.ListNode:
 		for _, one := range n.Nodes {
-			if end := s.walk(dot, one); end != onward {
+			if end := s.walk(dot, one); end != flowNext {
 				return end
 			}
 		}
@@ -47,14 +47,14 @@ func (s *state) walk(dot reflect.Value, node parse.Node) flow {
 	case *parse.TemplateNode:
 		s.call(dot, n)
 	case *parse.BreakNode:
-		return leave
+		return flowBreak
 	case *parse.ContinueNode:
-		return skip
+		return flowContinue
 	case *parse.CommentNode:
 	default:
 		s.fail("unknown node: %s", node)
 	}
-	return onward
+	return flowNext
 }
 
 func (s *state) write(text []byte) {
@@ -78,7 +78,7 @@ func (s *state) branch(dot reflect.Value, pipe *parse.PipeNode, list, elseList *
 	case elseList != nil:
 		return s.walk(dot, elseList)
 	}
-	return onward
+	return flowNext
 }
 
 // scope returns what ends the scope of the variables that are declared from now on.
@@ -88,7 +88,7 @@ func (s *state) scope() (end func()) {
 }
 
 func isTrue(value reflect.Value) (truth, known bool) {
-	value = solid(value)
+	value = concrete(value)
 	if !value.IsValid() {
 		return false, true
 	}
@@ -104,7 +104,7 @@ func (s *state) rangeOver(dot reflect.Value, n *parse.RangeNode) flow {
 		ran = true
 		s.vars = s.vars[:inner]
 		s.rangeVariables(n.Pipe, index, element)
-		return s.walk(element, n.List) != leave
+		return s.walk(element, n.List) != flowBreak
 	}
 	switch kind := over.Kind(); {
 	case kind == reflect.Slice || kind == reflect.Array:
@@ -131,7 +131,7 @@ func (s *state) rangeOver(dot reflect.Value, n *parse.RangeNode) flow {
 	if s.vars = s.vars[:inner]; !ran && n.ElseList != nil {
 		return s.walk(dot, n.ElseList)
 	}
-	return onward
+	return flowNext
 }
 
 // rangeVariables declares or assigns the variables of a range: the element, or index and
@@ -165,8 +165,8 @@ func (s *state) call(dot reflect.Value, n *parse.TemplateNode) {
 	if tree == nil {
 		s.fail("template %q not defined", n.Name)
 	}
-	if s.depth == mostDepth {
-		s.fail("exceeded maximum template depth (%d)", mostDepth)
+	if s.depth == maxDepth {
+		s.fail("exceeded maximum template depth (%d)", maxDepth)
 	}
 	dot = s.pipeline(dot, n.Pipe)
 	other := *s
@@ -181,7 +181,7 @@ func (s *state) print(n parse.Node, value reflect.Value) {
 	if !ok {
 		s.fail("can't print %s of type %s", n, value.Type())
 	}
-	s.spendOn(value)
+	s.chargeValue(value)
 	if _, err := fmt.Fprint(s.w, shown); err != nil {
 		panic(failure{err})
 	}
@@ -223,8 +223,8 @@ func indirect(value reflect.Value) (to reflect.Value, isNil bool) {
 	return value, false
 }
 
-// solid returns what an interface holds; a nil one holds nothing.
-func solid(value reflect.Value) reflect.Value {
+// concrete returns what an interface holds; a nil one holds nothing.
+func concrete(value reflect.Value) reflect.Value {
 	if value.Kind() == reflect.Interface {
 		return value.Elem()
 	}

@@ -6,12 +6,12 @@ import "reflect"
 const (
 	nodeCost    = 16
 	elementCost = 1 << 10
-	// mostNested is how deep lists and maps may hold each other.
-	mostNested = 64
+	// maxNested is how deep lists and maps may hold each other.
+	maxNested = 64
 )
 
-// spend takes cost from what is left of the work.
-func (s *state) spend(cost int) {
+// charge takes cost from what is left of the work.
+func (s *state) charge(cost int) {
 	if s.Work == 0 {
 		return
 	}
@@ -20,10 +20,10 @@ func (s *state) spend(cost int) {
 	}
 }
 
-// spendOn spends what value costs.
-func (s *state) spendOn(value reflect.Value) {
+// chargeValue spends what value costs.
+func (s *state) chargeValue(value reflect.Value) {
 	if s.Work != 0 {
-		s.spend(costOf(value, *s.left, mostNested))
+		s.charge(costOf(value, *s.left, maxNested))
 	}
 }
 

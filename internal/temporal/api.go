@@ -61,9 +61,9 @@ func (a API) Role() Role {
 	return ""
 }
 
-// isCalled reports whether name is a's full name, or a suffix of it that starts after a
+// matchesName reports whether name is a's full name, or a suffix of it that starts after a
 // slash or dot.
-func (a API) isCalled(name string) bool {
+func (a API) matchesName(name string) bool {
 	return name != "" && (strings.HasSuffix(a.Name, "/"+name) || strings.HasSuffix(a.Name, "."+name))
 }
 
@@ -76,7 +76,7 @@ func (r Release) FindAPI(name string) (api API, homonyms []string, err error) {
 	ending := strings.TrimPrefix(name, "/")
 	var found []API
 	for _, a := range r.APIs() {
-		if a.isCalled(ending) {
+		if a.matchesName(ending) {
 			found = append(found, a)
 		}
 	}

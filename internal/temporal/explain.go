@@ -13,7 +13,7 @@ import (
 // Request is a call to a Temporal frontend whose authorizer and claimMapper are
 // "default".
 type Request struct {
-	// Authorization is the value of the header as sent, or "". SentBy makes one from what
+	// Authorization is the value of the header as sent, or "". ParseAuthHeader makes one from what
 	// a person pasted.
 	Authorization string
 	// SentIn is the name of the header; "" means the one that the server reads.
@@ -73,7 +73,7 @@ type Verdict struct {
 	HeldRoles []string `json:"held_roles"`
 	// Key is the key of the server that the signature was checked with, or nil if it
 	// was not checked.
-	Key *HeldKey `json:"key,omitempty"`
+	Key *ServerKey `json:"key,omitempty"`
 	// Faults are all problems that prevent the call, in the order in which the server
 	// would find them. The server stops at the first, and logs only that one.
 	Faults []Fault `json:"faults"`
@@ -175,7 +175,7 @@ type explainer struct {
 	claims    map[string]any // nil if there are none, or they cannot be read
 	faults    []Fault
 	notes     []string
-	checkedBy *HeldKey // nil if no signature was checked
+	checkedBy *ServerKey // nil if no signature was checked
 	// keyAtFault is set if the token needs another key.
 	keyAtFault bool
 }

@@ -17,23 +17,23 @@ func (e *explainer) checkTimes() {
 	now := time.Unix(e.Now.Unix(), 0)
 	nbf, state := numericDate(e.claims, "nbf")
 	switch {
-	case state == notNumber:
+	case state == dateNotNumber:
 		e.fault(fault.InvalidClaim, "Token is not valid yet", "nbf is not a number")
-	case state == given && now.Before(nbf):
+	case state == datePresent && now.Before(nbf):
 		e.fault(fault.TokenNotYetValid, "Token is not valid yet", "nbf is %s in the future", quote.Distance(nbf.Sub(now)))
 	}
 	iat, state := numericDate(e.claims, "iat")
 	switch {
-	case state == notNumber:
+	case state == dateNotNumber:
 		e.fault(fault.InvalidClaim, "Token used before issued", "iat is not a number")
-	case state == given && now.Before(iat):
+	case state == datePresent && now.Before(iat):
 		e.fault(fault.TokenNotYetValid, "Token used before issued", "iat is %s in the future; the server allows no clock skew", quote.Distance(iat.Sub(now)))
 	}
 	exp, state := numericDate(e.claims, "exp")
 	switch {
-	case state == notNumber:
+	case state == dateNotNumber:
 		e.fault(fault.InvalidClaim, "Token is expired", "exp is not a number, so the server treats the token as expired")
-	case state == absent:
+	case state == dateAbsent:
 		e.note("the token never expires: the server does not require exp")
 	case !now.Before(exp):
 		e.fault(fault.TokenExpired, "Token is expired", "the token expired %s ago; the server allows no leeway", quote.Distance(now.Sub(exp)))
@@ -46,9 +46,9 @@ func (e *explainer) checkTimes() {
 type dateState int
 
 const (
-	absent dateState = iota // also for 0, which golang-jwt treats as absent
-	given
-	notNumber
+	dateAbsent dateState = iota // also for 0, which golang-jwt treats as absent
+	datePresent
+	dateNotNumber
 )
 
 // numericDate returns a time claim as golang-jwt v4 reads it, without the fraction of a
@@ -56,17 +56,17 @@ const (
 func numericDate(claims map[string]any, name string) (time.Time, dateState) {
 	value, has := claims[name]
 	if !has {
-		return time.Time{}, absent
+		return time.Time{}, dateAbsent
 	}
 	seconds, isNumber := value.(float64)
 	switch {
 	case !isNumber:
-		return time.Time{}, notNumber
+		return time.Time{}, dateNotNumber
 	case seconds == 0:
-		return time.Time{}, absent
+		return time.Time{}, dateAbsent
 	}
 	whole, fraction := math.Modf(seconds)
-	return time.Unix(int64(whole), int64(fraction*1e9)).Truncate(time.Second), given
+	return time.Unix(int64(whole), int64(fraction*1e9)).Truncate(time.Second), datePresent
 }
 
 // checkAudience compares aud with the server's audience.

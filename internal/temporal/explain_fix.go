@@ -29,7 +29,7 @@ func fixFor(calls []*explainer) string {
 		if call.api.Role() == "" && len(calls) > 1 { // any token suffices
 			continue
 		}
-		p := call.wanted()
+		p := call.lowestPermission()
 		i := slices.IndexFunc(wanted, func(w Permission) bool { return w.Scope == p.Scope })
 		switch {
 		case i < 0 && p.Scope == SystemScope:
@@ -41,7 +41,7 @@ func fixFor(calls []*explainer) string {
 		}
 	}
 	if len(wanted) == 0 {
-		wanted = []Permission{e.wanted()}
+		wanted = []Permission{e.lowestPermission()}
 	}
 	if len(wanted) == 2 && setOf(wanted[0].Role) >= setOf(wanted[1].Role) {
 		wanted = wanted[:1] // a role in the cluster counts in every namespace
@@ -61,8 +61,8 @@ func fixFor(calls []*explainer) string {
 	return strings.Join(args, " ")
 }
 
-// wanted returns the lowest permission with which the call is allowed.
-func (e *explainer) wanted() Permission {
+// lowestPermission returns the lowest permission with which the call is allowed.
+func (e *explainer) lowestPermission() Permission {
 	p := Permission{Scope: SystemScope, Role: cmp.Or(e.api.Role(), RoleRead)} // any role, if none is required
 	if e.api.Scope == ScopeNamespace && CheckScope(e.Namespace) == nil {
 		p.Scope = e.Namespace

@@ -27,14 +27,14 @@ import (
 type KeySet struct {
 	rsa   map[string]*rsa.PublicKey
 	ecdsa map[string]*ecdsa.PublicKey
-	from  map[HeldKey]string // without From
+	from  map[ServerKey]string // without From
 	notes []string
 	// statuses are notes about HTTP statuses, which the server ignores.
 	statuses []string
 }
 
-// HeldKey is a key with which a server checks signatures of one algorithm.
-type HeldKey struct {
+// ServerKey is a key with which a server checks signatures of one algorithm.
+type ServerKey struct {
 	ID        string         `json:"kid"`
 	Algorithm keys.Algorithm `json:"alg"`
 	// From is where the key was read: a file, or a URL and the index in its set.
@@ -53,11 +53,11 @@ func ReadKeySet(documents ...Document) *KeySet {
 		}
 		if err != nil {
 			broken := newKeySet()
-			broken.note("%s: %v; the server drops the whole update and keeps the keys it had (none right after startup)", ShownSource(d.Source), err)
+			broken.note("%s: %v; the server drops the whole update and keeps the keys it had (none right after startup)", RedactSource(d.Source), err)
 			return broken
 		}
 		if d.Status != 0 {
-			s.statuses = append(s.statuses, fmt.Sprintf("%s: answered with status %d; the server ignores the status and reads the body", ShownSource(d.Source), d.Status))
+			s.statuses = append(s.statuses, fmt.Sprintf("%s: answered with status %d; the server ignores the status and reads the body", RedactSource(d.Source), d.Status))
 		}
 	}
 	if len(s.notes) > maxKeyNotes {
@@ -73,7 +73,7 @@ func ReadKeySet(documents ...Document) *KeySet {
 const maxKeyNotes = 20
 
 func newKeySet() *KeySet {
-	return &KeySet{rsa: map[string]*rsa.PublicKey{}, ecdsa: map[string]*ecdsa.PublicKey{}, from: map[HeldKey]string{}}
+	return &KeySet{rsa: map[string]*rsa.PublicKey{}, ecdsa: map[string]*ecdsa.PublicKey{}, from: map[ServerKey]string{}}
 }
 
 func (s *KeySet) note(format string, args ...any) {
@@ -85,10 +85,10 @@ func (s *KeySet) add(kid string, material any, from string) bool {
 	switch k := material.(type) {
 	case *rsa.PublicKey:
 		s.rsa[kid] = k
-		s.from[HeldKey{ID: kid, Algorithm: keys.RS256}] = from
+		s.from[ServerKey{ID: kid, Algorithm: keys.RS256}] = from
 	case *ecdsa.PublicKey:
 		s.ecdsa[kid] = k
-		s.from[HeldKey{ID: kid, Algorithm: keys.ES256}] = from
+		s.from[ServerKey{ID: kid, Algorithm: keys.ES256}] = from
 	default:
 		return false
 	}
@@ -119,25 +119,25 @@ func (s *KeySet) kidOf(k *keys.Key) (kid string, known bool) {
 	return "", false
 }
 
-// held returns the key of an ID and algorithm, with where it is from.
-func (s *KeySet) held(kid string, alg keys.Algorithm) HeldKey {
-	return HeldKey{kid, alg, s.from[HeldKey{ID: kid, Algorithm: alg}]}
+// serverKey returns the key of an ID and algorithm, with where it is from.
+func (s *KeySet) serverKey(kid string, alg keys.Algorithm) ServerKey {
+	return ServerKey{kid, alg, s.from[ServerKey{ID: kid, Algorithm: alg}]}
 }
 
 // Usable returns the keys that a token can name and that fit an algorithm of the server,
 // by kid.
-func (s *KeySet) Usable() []HeldKey {
-	var list []HeldKey
+func (s *KeySet) Usable() []ServerKey {
+	var list []ServerKey
 	for kid := range s.rsa {
-		list = append(list, s.held(kid, keys.RS256))
+		list = append(list, s.serverKey(kid, keys.RS256))
 	}
 	for kid, k := range s.ecdsa {
 		if k.Curve == elliptic.P256() {
-			list = append(list, s.held(kid, keys.ES256))
+			list = append(list, s.serverKey(kid, keys.ES256))
 		}
 	}
-	list = slices.DeleteFunc(list, func(k HeldKey) bool { return k.ID == "" })
-	slices.SortFunc(list, func(a, b HeldKey) int {
+	list = slices.DeleteFunc(list, func(k ServerKey) bool { return k.ID == "" })
+	slices.SortFunc(list, func(a, b ServerKey) int {
 		return cmp.Or(cmp.Compare(a.ID, b.ID), cmp.Compare(a.Algorithm, b.Algorithm))
 	})
 	return list
@@ -170,7 +170,7 @@ func (s *KeySet) read(d Document) error {
 		return errors.New("not a JWKS")
 	}
 	for i, text := range set.Keys {
-		at := fmt.Sprintf("%s: keys[%d]", ShownSource(d.Source), i)
+		at := fmt.Sprintf("%s: keys[%d]", RedactSource(d.Source), i)
 		k, err := readServerJWK(text)
 		switch {
 		case err != nil:

@@ -115,7 +115,7 @@ func (e *explainer) undecided(held heldRoles) string {
 // suffice.
 func (e *explainer) authorize(held heldRoles) bool {
 	enough := held.count(e.api.Scope) >= setOf(e.api.Role())
-	useless := e.useless()
+	useless := e.ineffective()
 	switch {
 	case enough:
 		for _, f := range useless {
@@ -128,7 +128,7 @@ func (e *explainer) authorize(held heldRoles) bool {
 	if e.api.Scope == ScopeNamespace && e.Namespace == "" && !e.api.TaskToken {
 		e.fault(fault.NamespaceMissing, "", "the call has no namespace, so only roles in %s count", SystemScope)
 	}
-	e.fault(fault.RoleMissing, e.denialLog(), "the call needs %s; the token has %s", e.need(), e.has(held))
+	e.fault(fault.RoleMissing, e.denialLog(), "the call needs %s; the token has %s", e.describeRequiredRole(), e.describeHeldRoles(held))
 	e.faults = append(e.faults, useless...)
 	return false
 }
@@ -142,8 +142,8 @@ func (e *explainer) denialLog() string {
 	return ""
 }
 
-// need describes the required role.
-func (e *explainer) need() string {
+// describeRequiredRole describes the required role.
+func (e *explainer) describeRequiredRole() string {
 	if e.api.Scope == ScopeCluster {
 		return fmt.Sprintf("%s or more in %s, since it affects the whole cluster", e.api.Role(), SystemScope)
 	}
@@ -153,8 +153,8 @@ func (e *explainer) need() string {
 	return fmt.Sprintf("%s or more in namespace %q or in %s", e.api.Role(), quote.Shorten(e.Namespace), SystemScope)
 }
 
-// has describes the held roles.
-func (e *explainer) has(held heldRoles) string {
+// describeHeldRoles describes the held roles.
+func (e *explainer) describeHeldRoles(held heldRoles) string {
 	if list := held.list(e); len(list) > 0 {
 		return strings.Join(list, ", ") + " (roles rank worker, read, write, admin)"
 	}
@@ -188,23 +188,23 @@ func nested(claims map[string]any, path string) bool {
 	return isObject && nested(inner, rest)
 }
 
-// maxUseless is the maximum number of permissions to list.
-const maxUseless = 10
+// maxIneffective is the maximum number of permissions to list.
+const maxIneffective = 10
 
-// useless returns the permissions that have no effect, or probably not the intended one.
+// ineffective returns the permissions that have no effect, or probably not the intended one.
 // Roles in other namespaces are not included.
-func (e *explainer) useless() []Fault {
+func (e *explainer) ineffective() []Fault {
 	value, there := e.claims[e.Claim]
 	if _, isArray := value.([]any); there && !isArray {
 		return []Fault{{Code: fault.PermissionIneffective, Reason: fmt.Sprintf("the claim %q is not an array, so the server reads no roles from it", quote.Shorten(e.Claim))}}
 	}
 	var list []Fault
 	for i, entry := range e.entries() {
-		reason, log := e.judge(entry)
+		reason, log := e.explainEntry(entry)
 		if reason == "" {
 			continue
 		}
-		if len(list) == maxUseless {
+		if len(list) == maxIneffective {
 			return append(list, Fault{Code: fault.PermissionIneffective, Reason: "and more such permissions"})
 		}
 		list = append(list, Fault{fault.PermissionIneffective, fmt.Sprintf("permission %d, %s", i+1, reason), log})
@@ -212,8 +212,8 @@ func (e *explainer) useless() []Fault {
 	return list
 }
 
-// judge explains why a permission has no effect, or returns "".
-func (e *explainer) judge(entry any) (reason, log string) {
+// explainEntry explains why a permission has no effect, or returns "".
+func (e *explainer) explainEntry(entry any) (reason, log string) {
 	text, isString := entry.(string)
 	scope, role, found := e.readEntry(entry)
 	shown := fmt.Sprintf("%q", quote.Shorten(text))

@@ -153,7 +153,7 @@ func TestExplainFollowsNoDotsInTheClaimName(t *testing.T) {
 // TestExplainManyPermissions: a token full of useless permissions yields a short report.
 func TestExplainManyPermissions(t *testing.T) {
 	v := explain(t, Header(es256(map[string]any{"permissions": slices.Repeat([]string{"x"}, 1000)})), nil)
-	if len(v.Faults) != maxUseless+2 || v.Faults[0].Code != fault.RoleMissing {
-		t.Errorf("got %d faults, want %d", len(v.Faults), maxUseless+2)
+	if len(v.Faults) != maxIneffective+2 || v.Faults[0].Code != fault.RoleMissing {
+		t.Errorf("got %d faults, want %d", len(v.Faults), maxIneffective+2)
 	}
 }

@@ -261,6 +261,6 @@ func FuzzExplain(f *testing.F) {
 			return
 		}
 		checkVerdict(t, v)
-		_ = SentBy(authorization)
+		_ = ParseAuthHeader(authorization)
 	})
 }

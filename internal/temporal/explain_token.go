@@ -73,13 +73,13 @@ func (e *explainer) readToken(token string) {
 		e.checkAudience()
 		e.checkSubject()
 	}
-	if err := readStrictly(token); err != nil && len(e.faults) == 0 {
+	if err := checkStrictly(token); err != nil && len(e.faults) == 0 {
 		e.note("the server accepts this token, but jwtctl, which is stricter, does not: %v", err)
 	}
 }
 
-// readStrictly parses token by jwtctl's own rules.
-func readStrictly(token string) error {
+// checkStrictly parses token by jwtctl's own rules.
+func checkStrictly(token string) error {
 	t, err := jws.Parse(token, jws.Limits{})
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (e *explainer) checkKey(header map[string]any, parts []string) {
 		e.fault(fault.TokenMalformed, err.Error(), "the signature is not base64url%s", spaces(parts[2]))
 	case usable && known:
 		kid, _ := header["kid"].(string)
-		by := e.Keys.held(kid, alg)
+		by := e.Keys.serverKey(kid, alg)
 		e.checkedBy = &by
 		if err := jws.CheckSignature(alg, key, parts[0]+"."+parts[1], signature); err != nil {
 			e.keyAtFault = true

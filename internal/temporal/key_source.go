@@ -24,9 +24,9 @@ type Document struct {
 	Failure error
 }
 
-// ShownSource returns the location of keys for messages. The query of a URL may be a
+// RedactSource returns the location of keys for messages. The query of a URL may be a
 // secret (S69).
-func ShownSource(source string) string {
+func RedactSource(source string) string {
 	if !strings.Contains(source, "://") || strings.HasPrefix(strings.ToLower(source), "file:") {
 		return source
 	}
@@ -50,9 +50,9 @@ func (r Release) SourceFailure(uri string) error {
 	return nil
 }
 
-// Replaces reports whether the server replaces its keys with those in d's body, even if
+// ReplacesKeys reports whether the server replaces its keys with those in d's body, even if
 // there are none. Otherwise it keeps the keys it had.
-func (d Document) Replaces() bool { return newKeySet().read(d) == nil }
+func (d Document) ReplacesKeys() bool { return newKeySet().read(d) == nil }
 
 // Notes returns the problems that the server has with the set.
 func (s *KeySet) Notes() []string { return slices.Clone(s.notes) }

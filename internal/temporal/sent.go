@@ -7,8 +7,8 @@ import (
 // DefaultHeader is the default authHeaderName of a server.
 const DefaultHeader = "authorization"
 
-// Sent is the authorization header of a call.
-type Sent struct {
+// AuthHeader is the authorization header of a call.
+type AuthHeader struct {
 	// Name is the header's name in lower case; "" if unknown.
 	Name string
 	// Value is sent unchanged; "" for none.
@@ -16,30 +16,30 @@ type Sent struct {
 }
 
 // Sendable reports whether clients send the value: gRPC metadata is printable ASCII.
-func (s Sent) Sendable() bool { return unsendable(s.Value) < 0 }
+func (s AuthHeader) Sendable() bool { return unsendable(s.Value) < 0 }
 
 // unsendable returns the index of the first byte that a header cannot hold, or -1.
 func unsendable(value string) int {
 	return strings.IndexFunc(value, func(r rune) bool { return r < ' ' || r > '~' })
 }
 
-// SentBy returns the header for what a person pasted: a variable with its value as in
+// ParseAuthHeader returns the header for what a person pasted: a variable with its value as in
 // Client, a header line, an argument of the temporal CLI's --grpc-meta, a header's value,
 // or only a token. It keeps spaces and, except after only a token, a line end: clients
 // send the former and fail at the latter.
-func SentBy(text string) Sent {
+func ParseAuthHeader(text string) AuthHeader {
 	variable := strings.TrimPrefix(text, "export ")
 	for _, c := range Clients() {
 		if value, found := strings.CutPrefix(variable, c.Variable()+"="); found {
 			if value = unquote(value); c == APIKey {
 				value = Header(value)
 			}
-			return Sent{DefaultHeader, value}
+			return AuthHeader{DefaultHeader, value}
 		}
 	}
 	const meta = "TEMPORAL_GRPC_META_" // any header, in the temporal CLI's spelling
 	if name, value, found := strings.Cut(variable, "="); found && strings.HasPrefix(name, meta) && isHeaderName(name) {
-		return Sent{strings.ReplaceAll(strings.ToLower(name[len(meta):]), "_", "-"), unquote(value)}
+		return AuthHeader{strings.ReplaceAll(strings.ToLower(name[len(meta):]), "_", "-"), unquote(value)}
 	}
 	for _, flag := range []string{"--grpc-meta ", "--grpc-meta="} {
 		if after, found := strings.CutPrefix(text, flag); found {
@@ -51,9 +51,9 @@ func SentBy(text string) Sent {
 	}
 	token := WithoutLineEnd(text)
 	if token == "" || strings.Contains(token, " ") {
-		return Sent{Value: text}
+		return AuthHeader{Value: text}
 	}
-	return Sent{Value: Header(token)}
+	return AuthHeader{Value: Header(token)}
 }
 
 // WithoutLineEnd returns the text of a file that ends in a line end.
@@ -61,12 +61,12 @@ func WithoutLineEnd(text string) string { return strings.TrimRight(text, "\r\n")
 
 // headerLine parses "NAME: VALUE" or "NAME=VALUE" if the name is authorization or the
 // value starts with "Bearer ".
-func headerLine(text string) (Sent, bool) {
+func headerLine(text string) (AuthHeader, bool) {
 	i := strings.IndexAny(text, ":=")
 	if i < 0 || !isHeaderName(text[:i]) {
-		return Sent{}, false
+		return AuthHeader{}, false
 	}
-	s := Sent{strings.ToLower(text[:i]), text[i+1:]}
+	s := AuthHeader{strings.ToLower(text[:i]), text[i+1:]}
 	if text[i] == ':' {
 		s.Value = strings.TrimLeft(s.Value, " ")
 	}

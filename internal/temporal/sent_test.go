@@ -27,7 +27,7 @@ func TestSentBy(t *testing.T) {
 		"X-Auth=bearer a.b.c":                         "bearer a.b.c",
 		"x=y":                                         "Bearer x=y",
 	} {
-		if got := SentBy(text).Value; got != want {
+		if got := ParseAuthHeader(text).Value; got != want {
 			t.Errorf("SentBy(%q) = %q, want %q", text, got, want)
 		}
 	}
@@ -50,7 +50,7 @@ func TestExplainReadsOneHeader(t *testing.T) {
 		"value without a name":                {good, "x-auth", true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			sent := SentBy(row.text)
+			sent := ParseAuthHeader(row.text)
 			v := explain(t, sent.Value, func(r *Request) { r.SentIn, r.HeaderName = sent.Name, row.server })
 			if v.Allowed != row.allowed || (!row.allowed && v.Faults[0].Code != fault.TokenMissing) {
 				t.Errorf("%+v", v)

@@ -40,17 +40,17 @@ TEMPORAL_AUTH_CLAIM_MAPPER=default
 USE_INTERNAL_FRONTEND=1
 SERVICES=frontend:history:matching:worker:internal-frontend
 TEMPORAL_SERVICES=frontend,internal-frontend,history,matching,worker
-`, e.fromContainer())
+`, e.containerURL())
 }
 
 // Standalone returns the section of a server's static configuration.
 func (e Endpoint) Standalone() string {
-	return "global:\n" + indent(authorization(e.fromHere()))
+	return "global:\n" + indent(authorization(e.localURL()))
 }
 
 // Helm returns values for the Helm chart.
 func (e Endpoint) Helm() string {
-	return "server:\n  internalFrontend:\n    enabled: true\n  config:\n" + indent(indent(authorization(e.fromContainer())))
+	return "server:\n  internalFrontend:\n    enabled: true\n  config:\n" + indent(indent(authorization(e.containerURL())))
 }
 
 func authorization(url string) string {
@@ -64,17 +64,17 @@ func authorization(url string) string {
 `, url)
 }
 
-// fromHere returns the URL for programs on this machine.
-func (e Endpoint) fromHere() string {
-	if e.everywhere() {
+// localURL returns the URL for programs on this machine.
+func (e Endpoint) localURL() string {
+	if e.onAllInterfaces() {
 		return e.url("127.0.0.1")
 	}
 	return e.url(e.IP.String())
 }
 
-// fromContainer returns the URL for containers on this machine.
-func (e Endpoint) fromContainer() string {
-	if e.everywhere() || e.IP.IsLoopback() {
+// containerURL returns the URL for containers on this machine.
+func (e Endpoint) containerURL() string {
+	if e.onAllInterfaces() || e.IP.IsLoopback() {
 		return e.url("host.docker.internal")
 	}
 	return e.url(e.IP.String())
@@ -82,7 +82,7 @@ func (e Endpoint) fromContainer() string {
 
 func (e Endpoint) containerNote() string {
 	switch {
-	case e.everywhere():
+	case e.onAllInterfaces():
 		return " (host.docker.internal is this machine;\non Linux only with --add-host=host.docker.internal:host-gateway)"
 	case e.IP.IsLoopback():
 		return " (it cannot reach " + e.IP.String() + " of this machine\nunless Docker Desktop forwards it: listen on :" + strconv.Itoa(e.Port) + " for all interfaces)"
@@ -91,13 +91,13 @@ func (e Endpoint) containerNote() string {
 }
 
 func (e Endpoint) podNote() string {
-	if e.everywhere() || e.IP.IsLoopback() {
+	if e.onAllInterfaces() || e.IP.IsLoopback() {
 		return " (use a name that pods can reach)"
 	}
 	return ""
 }
 
-func (e Endpoint) everywhere() bool { return e.IP == nil || e.IP.IsUnspecified() }
+func (e Endpoint) onAllInterfaces() bool { return e.IP == nil || e.IP.IsUnspecified() }
 
 func (e Endpoint) url(host string) string {
 	return "http://" + net.JoinHostPort(host, strconv.Itoa(e.Port)) + e.Path

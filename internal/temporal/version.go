@@ -165,7 +165,7 @@ func (r Release) APIs() []API {
 func elsewhere(name string) string {
 	var first, last string
 	for _, r := range Releases() {
-		if slices.ContainsFunc(r.APIs(), func(a API) bool { return a.isCalled(name) }) {
+		if slices.ContainsFunc(r.APIs(), func(a API) bool { return a.matchesName(name) }) {
 			first, last = cmp.Or(first, r.Version), r.Version
 		}
 	}

@@ -79,7 +79,7 @@ func Claims(r Request) ([]byte, error) {
 	if err := r.check(); err != nil {
 		return nil, err
 	}
-	made, err := r.made()
+	made, err := r.fieldClaims()
 	if err != nil {
 		return nil, err
 	}
@@ -95,14 +95,14 @@ func Claims(r Request) ([]byte, error) {
 		return nil, fault.New(fault.UsageError, "claims", "do not form a JSON object: %w", err)
 	}
 	claims = append(claims, '}')
-	if err := r.checkMade(claims); err != nil {
+	if err := r.checkClaims(claims); err != nil {
 		return nil, err
 	}
 	return claims, nil
 }
 
-// made returns the claims that the fields of r set.
-func (r Request) made() ([]Claim, error) {
+// fieldClaims returns the claims that the fields of r set.
+func (r Request) fieldClaims() ([]Claim, error) {
 	var list []Claim
 	var bad error
 	add := func(name string, out []byte, err error) {
@@ -156,7 +156,7 @@ func (r Request) made() ([]Claim, error) {
 	return list, nil
 }
 
-func (r Request) limit() time.Duration {
+func (r Request) maxTTL() time.Duration {
 	if r.MaxTTL == 0 {
 		return MaxLifetime
 	}
@@ -173,8 +173,8 @@ func (r Request) check() error {
 	case r.NoExpiry, r.TTL == 0 && r.Has("exp"):
 	case r.TTL < time.Second:
 		return fault.New(fault.UsageError, "ttl", "must be at least 1s (got %s)", r.TTL)
-	case r.TTL > r.limit():
-		return fault.New(fault.UsageError, "ttl", "%s is longer than %s", r.TTL, r.limit()).WithHint(irrevocable)
+	case r.TTL > r.maxTTL():
+		return fault.New(fault.UsageError, "ttl", "%s is longer than %s", r.TTL, r.maxTTL()).WithHint(revocationHint)
 	}
 	if slices.Contains(r.Audience, "") {
 		return fault.New(fault.UsageError, "aud", "must not be empty")
@@ -182,7 +182,7 @@ func (r Request) check() error {
 	return r.checkNames()
 }
 
-const irrevocable = "a token cannot be revoked before it expires"
+const revocationHint = "a token cannot be revoked before it expires"
 
 // reserved returns the claims that Base and Extra may not set because a field of r does,
 // with the field's name for messages.
@@ -236,9 +236,9 @@ func (r Request) checkNames() error {
 	return nil
 }
 
-// checkMade refuses registered claims that verifiers do not accept, and a time of validity
+// checkClaims refuses registered claims that verifiers do not accept, and a time of validity
 // that has passed, is empty or is too far away. Times in Extra may be of the first two.
-func (r Request) checkMade(claims []byte) error {
+func (r Request) checkClaims(claims []byte) error {
 	c, err := jws.CheckClaims(claims)
 	var bad *fault.Error
 	if errors.As(err, &bad) {
@@ -257,9 +257,9 @@ func (r Request) checkMade(claims []byte) error {
 	case r.TTL != 0:
 	case life <= 0 && !has(r.Extra, "exp"):
 		return fault.New(fault.UsageError, "claims", "exp is in the past (%s)", utc(exp))
-	case life > r.limit():
-		return fault.New(fault.UsageError, r.source("exp"), "exp (%s) is more than %s away", utc(exp), r.limit()).
-			WithHint(irrevocable)
+	case life > r.maxTTL():
+		return fault.New(fault.UsageError, r.source("exp"), "exp (%s) is more than %s away", utc(exp), r.maxTTL()).
+			WithHint(revocationHint)
 	}
 	return nil
 }

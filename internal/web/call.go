@@ -35,7 +35,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	out := r.Clone(r.Context())
 	out.URL = &url.URL{Scheme: "http", Host: "inside", Path: r.URL.Path}
 	out.RequestURI, out.Body, out.ContentLength, out.Close = "", body, -1, false
-	withoutHops(out.Header)
+	removeHopHeaders(out.Header)
 	out.Header.Set("Te", "trailers")
 	began := time.Now()
 	response, err := l.open().RoundTrip(out)
@@ -59,9 +59,9 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// withoutHops removes from h the fields about the client's connection (RFC 9110 section
+// removeHopHeaders removes from h the fields about the client's connection (RFC 9110 section
 // 7.6.1), which HTTP/2 does not permit. The proxy removes other framing fields.
-func withoutHops(h http.Header) {
+func removeHopHeaders(h http.Header) {
 	for _, value := range h["Connection"] {
 		for name := range strings.SplitSeq(value, ",") {
 			h.Del(strings.TrimSpace(name))

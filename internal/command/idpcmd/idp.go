@@ -101,10 +101,10 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.StringVar(&o.autoLogin, "auto-login", "", "log in as `USER` without showing the login page")
 	settings.ChoiceVar(fs, &o.like, "like", "", "`ISSUER` whose tokens and paths to imitate: auth0, keycloak, entra, okta, github-actions or gitlab", texts(idp.Likes())...)
 	fs.StringArrayVar(&o.faults, "fault", nil, "break the tokens of all clients, or of one: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
-	settings.Offer(fs, "fault", texts(idp.Faults())...)
+	settings.Complete(fs, "fault", texts(idp.Faults())...)
 	settings.Paths(fs, "key-dir")
 	settings.Outputs(fs, "url-file")
-	settings.NamesKeys(fs, "key-dir")
+	settings.SelectsKeys(fs, "key-dir")
 	settings.Keyed(fs, "idp")
 }
 
@@ -180,16 +180,16 @@ func (o options) address(at net.Addr) string {
 // render prints the provider's address: on stdout and in --url-file for scripts, on
 // stderr for people.
 func render(d command.Deps, o options, p *idp.Provider, made idp.Options, at net.Addr, inputs []string) error {
-	d.Danger("for development only: there are no passwords, and anyone who can reach %s can log in as any user", at)
+	d.AlwaysWarn("for development only: there are no passwords, and anyone who can reach %s can log in as any user", at)
 	if tcp, ok := at.(*net.TCPAddr); ok && !tcp.IP.IsLoopback() {
-		d.Danger("%s is not a loopback address: other machines can get tokens for any user", at)
+		d.AlwaysWarn("%s is not a loopback address: other machines can get tokens for any user", at)
 	}
 	for _, f := range made.Faults {
-		d.Danger("fault %s is on for every client", f)
+		d.AlwaysWarn("fault %s is on for every client", f)
 	}
 	for _, c := range made.Clients {
 		for _, f := range c.Faults {
-			d.Danger("fault %s is on for client %s", f, quote.Printable(c.ID))
+			d.AlwaysWarn("fault %s is on for client %s", f, quote.Printable(c.ID))
 		}
 	}
 	_ = d.Print("Started OpenID provider. Issuer: %s. Ctrl+C to exit.\n", p.Issuer())
@@ -198,7 +198,7 @@ func render(d command.Deps, o options, p *idp.Provider, made idp.Options, at net
 			return err
 		}
 	}
-	d.Say("discovery %s\nkey set   %s", p.DiscoveryURL(), p.JWKSURL())
+	d.Info("discovery %s\nkey set   %s", p.DiscoveryURL(), p.JWKSURL())
 	return nil
 }
 

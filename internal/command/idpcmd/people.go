@@ -109,7 +109,7 @@ func (o options) allUsers(file *config.File) ([]idp.User, error) {
 	for i, e := range file.Users {
 		granted, err := permissions(e.Permissions)
 		if err != nil {
-			return nil, config.AsFault(command.AsUsage(err, "permissions"), file.UserAt(i))
+			return nil, config.AsFault(command.AsUsage(err, "permissions"), file.UserPosition(i))
 		}
 		list = append(list, idp.User{Name: e.Name, Claims: append(granted, e.Claims...), Roles: e.Roles, Groups: e.Groups})
 	}
@@ -169,13 +169,13 @@ func (o options) allClients(file *config.File) ([]idp.Client, error) {
 		c := idp.Client{ID: e.ID, Secret: e.Secret, Redirects: e.Redirects, Audience: e.Audiences}
 		granted, err := permissions(e.Permissions)
 		if err != nil {
-			return nil, config.AsFault(command.AsUsage(err, "permissions"), file.ClientAt(i))
+			return nil, config.AsFault(command.AsUsage(err, "permissions"), file.ClientPosition(i))
 		}
 		c.Claims = append(granted, e.Claims...)
 		for _, name := range e.Faults {
 			f, err := idp.ParseFault(name)
 			if err != nil {
-				return nil, config.AsFault(err, file.ClientAt(i))
+				return nil, config.AsFault(err, file.ClientPosition(i))
 			}
 			c.Faults = append(c.Faults, f)
 		}
@@ -188,7 +188,7 @@ func (o options) allClients(file *config.File) ([]idp.Client, error) {
 // files read.
 func (o options) ring(d command.Deps) (ring *idp.KeyRing, inputs []string, err error) {
 	var active func() (*keys.Key, error)
-	var source input.Published
+	var source input.SetSource
 	switch {
 	case o.dir == "" && !o.keys.Named() && len(d.Settings.ConfiguredKeys()) == 0:
 		alg := keys.RS256 // the one that every client of OpenID Connect knows
@@ -203,7 +203,7 @@ func (o options) ring(d command.Deps) (ring *idp.KeyRing, inputs []string, err e
 		}
 		source.Load = func() ([]*keys.Key, error) { return []*keys.Key{key}, nil }
 	default:
-		source = input.Publishing(d, o.keys, o.dir)
+		source = input.NewSetSource(d, o.keys, o.dir)
 	}
 	if o.dir != "" && !o.keys.Named() {
 		active = func() (*keys.Key, error) {
@@ -211,7 +211,7 @@ func (o options) ring(d command.Deps) (ring *idp.KeyRing, inputs []string, err e
 			if err != nil {
 				return nil, err
 			}
-			list, err := o.keys.Pinned([]*keys.Key{key})
+			list, err := o.keys.Pin([]*keys.Key{key})
 			if err != nil {
 				return nil, err
 			}

@@ -48,13 +48,13 @@ func decode(d command.Deps, compact, raw, format string, v view) error {
 		if format != "json" {
 			return err
 		}
-		list := reported(err)
+		list := reportErrors(err)
 		return errors.Join(d.PrintJSON(inspectReport{Header: json.RawMessage("null"), Claims: json.RawMessage("null"), Error: &list[0]}), err)
 	}
 	if format == "claims" && t.Claims == nil {
 		return fault.New(fault.PayloadNotClaims, "token", "its claims cannot be read: %s", kindOf(t))
 	}
-	d.Danger("NOT VERIFIED: no key given; anyone could have made this token")
+	d.AlwaysWarn("NOT VERIFIED: no key given; anyone could have made this token")
 	switch format {
 	case "json":
 		return d.PrintJSON(reportDecoded(t, maxNested))
@@ -111,7 +111,7 @@ func decodeText(d command.Deps, t *jws.Decoded, v view, most int) {
 		_ = d.Print("%s\n", kindOf(t))
 		return
 	}
-	_ = d.Print("%s", shown{header: t.Header, claims: t.Claims}.text(s, v))
+	_ = d.Print("%s", tokenParts{header: t.Header, claims: t.Claims}.text(s, v))
 	switch inner := nestedIn(t, most); {
 	case t.Encrypted:
 		_ = d.Print("%s\n", kindOf(t))
@@ -155,18 +155,18 @@ func notes(d command.Deps, t *jws.Decoded) {
 		switch value, _ := strictjson.String(m.Value); m.Name {
 		case "alg":
 			if _, err := keys.ParseAlgorithm(value); err != nil && value != string(keys.None) {
-				d.Say("note: jwtctl cannot verify algorithm %q", quote.Shorten(value))
+				d.Info("note: jwtctl cannot verify algorithm %q", quote.Shorten(value))
 			}
 		case "crit":
-			d.Say("note: with a key, jwtctl refuses tokens with crit: it supports no extensions (RFC 7515 section 4.1.11)")
+			d.Info("note: with a key, jwtctl refuses tokens with crit: it supports no extensions (RFC 7515 section 4.1.11)")
 		case "cty":
 			if strings.EqualFold(strings.TrimPrefix(strings.ToLower(value), "application/"), "jwt") {
-				d.Say("note: with a key, jwtctl refuses nested tokens (cty)")
+				d.Info("note: with a key, jwtctl refuses nested tokens (cty)")
 			}
 		}
 	}
 	if len(t.Disclosures) > 0 || t.KeyBinding != "" {
-		d.Say("note: with a key, jwtctl refuses SD-JWTs; the disclosures were not checked against the token")
+		d.Info("note: with a key, jwtctl refuses SD-JWTs; the disclosures were not checked against the token")
 	}
 }
 

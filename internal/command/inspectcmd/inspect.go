@@ -125,10 +125,10 @@ func runInspect(ctx context.Context, d command.Deps, args []string, o inspectOpt
 	}
 	in.err = input.WithTokenHint(in.err, raw)
 	if o.verify.dev {
-		d.Danger("--dev accepts unsigned tokens, which anyone can forge")
+		d.AlwaysWarn("--dev accepts unsigned tokens, which anyone can forge")
 	}
 	if in.err != nil && o.format == "text" {
-		showRefused(d, compact, v)
+		showUnverified(d, compact, v)
 	}
 	if in.err != nil {
 		input.DetailKeys(d, ring)
@@ -149,7 +149,7 @@ func renderInspected(d command.Deps, in inspected, o inspectOptions) error {
 	}
 	s := d.OutStyles()
 	key := in.verified.Key
-	_ = d.Print("%s", shown{header: in.verified.Header.Members, claims: in.verified.Claims}.text(s, in.view))
+	_ = d.Print("%s", tokenParts{header: in.verified.Header.Members, claims: in.verified.Claims}.text(s, in.view))
 	if key.Type() == keys.TypeNone {
 		return d.Print("%s: --dev does not check signatures\n", s.Warn("Accepted, not verified"))
 	}
@@ -201,7 +201,7 @@ func inspectJSON(d command.Deps, in inspected, dev bool) error {
 		r.Claims = in.token.PayloadJSON()
 		r.Key = &inspectKey{in.verified.Key.ID(), in.verified.Header.Algorithm, in.verified.Key.Source()}
 	}
-	if list := reported(in.err); len(list) > 0 {
+	if list := reportErrors(in.err); len(list) > 0 {
 		r.Error = &list[0]
 		if len(list) > 1 {
 			r.Errors = list
@@ -210,8 +210,8 @@ func inspectJSON(d command.Deps, in inspected, dev bool) error {
 	return d.PrintJSON(r)
 }
 
-// reported returns the individual faults in err.
-func reported(err error) []reportedError {
+// reportErrors returns the individual faults in err.
+func reportErrors(err error) []reportedError {
 	var list []reportedError
 	for _, e := range fault.All(err) {
 		list = append(list, reportedError{fault.CodeOf(e), e.Error()})

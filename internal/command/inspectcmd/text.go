@@ -13,8 +13,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// shown is what the text format shows of a token.
-type shown struct {
+// tokenParts is what the text format shows of a token.
+type tokenParts struct {
 	header []strictjson.Member
 	claims *jws.Claims // nil for none
 }
@@ -26,28 +26,28 @@ type view struct {
 }
 
 // text returns the token as text with the styles s.
-func (t shown) text(s console.Styles, v view) string {
+func (t tokenParts) text(s console.Styles, v view) string {
 	text := s.Bold("Header") + "\n" + rows(t.header, s, nil)
 	if t.claims == nil {
 		return text
 	}
-	text += s.Bold("Claims") + "\n" + rows(t.claims.Members(), s, func(name string) string { return distanceOf(t.claims, name, v.now) })
+	text += s.Bold("Claims") + "\n" + rows(t.claims.Members(), s, func(name string) string { return describeTime(t.claims, name, v.now) })
 	if lines := permissionLines(t.claims, v.format); lines != "" {
 		text += s.Bold("Temporal permissions") + "\n" + lines
 	}
 	return text
 }
 
-// showRefused prints the content of a refused token to stderr, marked as unverified
+// showUnverified prints the content of a refused token to stderr, marked as unverified
 // (S40): its claims often explain the refusal. A payload that is not a claims set is
 // omitted.
-func showRefused(d command.Deps, compact string, v view) {
+func showUnverified(d command.Deps, compact string, v view) {
 	t, err := jws.Decode(compact, jws.Limits{})
 	if err != nil || len(t.Header) == 0 {
 		return
 	}
 	d.Unverified("the token was refused; anyone could have written what follows",
-		shown{header: t.Header, claims: t.Claims}.text(console.Plain(), v))
+		tokenParts{header: t.Header, claims: t.Claims}.text(console.Plain(), v))
 }
 
 // rows formats members as aligned lines. note describes values.
@@ -74,8 +74,8 @@ func rows(members []strictjson.Member, s console.Styles, note func(name string) 
 	return b.String()
 }
 
-// distanceOf describes a registered time: in local time, and relative to now.
-func distanceOf(c *jws.Claims, name string, now time.Time) string {
+// describeTime describes a registered time: in local time, and relative to now.
+func describeTime(c *jws.Claims, name string, now time.Time) string {
 	read := map[string]func() (time.Time, error){"exp": c.Expiry, "nbf": c.NotBefore, "iat": c.IssuedAt}[name]
 	if read == nil {
 		return ""

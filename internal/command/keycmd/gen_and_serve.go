@@ -53,7 +53,7 @@ func GenAndServe(d command.Deps) *cobra.Command {
 	o.serve.keys.Passphrase.Register(flags)
 	settings.Outputs(flags, "key", "out")
 	settings.KeyedAs(flags, "key", "keys")
-	settings.NamesKeys(flags, "key")
+	settings.SelectsKeys(flags, "key")
 	settings.Keyed(flags, "", "strict-perms")
 	settings.Keyed(flags, "serve")
 	return cmd
@@ -82,7 +82,7 @@ func runGenAndServe(ctx context.Context, d command.Deps, algGiven bool, o genAnd
 		o.serve.keys.Files = []string{out.Private}
 	}
 	if _, err := os.Lstat(out.Private); err == nil && !o.gen.force {
-		if err := keepKey(d, o.serve.keys, out.Private, req, algGiven); err != nil {
+		if err := keepExistingKey(d, o.serve.keys, out.Private, req, algGiven); err != nil {
 			return err
 		}
 	} else if err == nil || errors.Is(err, fs.ErrNotExist) {
@@ -129,10 +129,10 @@ func (o genAndServeOptions) check(alg keys.Algorithm, private string) error {
 	return o.serve.check()
 }
 
-// keepKey reports that the key at path is kept, and fails if it does not have the
+// keepExistingKey reports that the key at path is kept, and fails if it does not have the
 // requested algorithm.
-func keepKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, algGiven bool) error {
-	list, err := input.Place{Name: path, With: k.Attributes(d)}.Read(d, false)
+func keepExistingKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, algGiven bool) error {
+	list, err := input.KeySource{Name: path, Attributes: k.Attributes(d)}.Read(d, false)
 	if err != nil {
 		return err
 	}
@@ -140,6 +140,6 @@ func keepKey(d command.Deps, k input.KeyFlags, path string, req keygen.Request, 
 		return fault.New(fault.UsageError, "--alg", "%s holds a %s, which cannot be used with %s", path, list[0].Material(), req.Algorithm).
 			WithHint("use --force to replace it, or --key for another file")
 	}
-	d.Say("using existing key %s (%s)", path, list[0].Describe())
+	d.Info("using existing key %s (%s)", path, list[0].Describe())
 	return nil
 }

@@ -54,7 +54,7 @@ func JWKS(d command.Deps) *cobra.Command {
 	settings.ChoiceVar(fs, &o.format, "format", "text", "`FORMAT` of --explain: text or json", "text", "json")
 	settings.Paths(fs, "key-dir")
 	settings.Outputs(fs, "out")
-	settings.NamesKeys(fs, "key-dir")
+	settings.SelectsKeys(fs, "key-dir")
 	settings.FlagOnly(fs, "jwks") // a variable for verifying does not apply here
 	settings.Keyed(fs, "jwks")
 	return cmd
@@ -65,7 +65,7 @@ func runJWKS(ctx context.Context, d command.Deps, o jwksOptions) error {
 		if o.explain {
 			return fault.New(fault.UsageError, "--explain", "needs a key set: add --jwks FILE or URL")
 		}
-		source := input.Publishing(d, o.keys, o.dir)
+		source := input.NewSetSource(d, o.keys, o.dir)
 		list, err := source.Load()
 		if err != nil {
 			return err

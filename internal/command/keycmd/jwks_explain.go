@@ -14,8 +14,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// judged is a key of a set with the verdict on it.
-type judged struct {
+// keyVerdict is a key of a set with the verdict on it.
+type keyVerdict struct {
 	Source string   `json:"source"`
 	Index  int      `json:"index"`
 	KeyID  *string  `json:"kid"` // null if the key has none
@@ -29,7 +29,7 @@ type judged struct {
 
 // readSets reads the key sets of --jwks as verifying would, and returns the usable keys
 // and the verdict on each key.
-func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.Entry, all []judged, err error) {
+func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.Entry, all []keyVerdict, err error) {
 	var empty error
 	for _, location := range o.sets {
 		data, err := o.network.Read(ctx, d, location)
@@ -51,7 +51,7 @@ func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.E
 			if e.Key != nil {
 				used = append(used, e)
 			}
-			all = append(all, judge(source, e))
+			all = append(all, checkEntry(source, e))
 		}
 		for _, e := range loaded.Skipped() {
 			d.Detail("skipped: %v", e.Problem)
@@ -63,8 +63,8 @@ func readSets(ctx context.Context, d command.Deps, o jwksOptions) (used []keys.E
 	return used, all, nil
 }
 
-func judge(source string, e keys.Entry) judged {
-	j := judged{Source: source, Index: e.Index, Used: e.Key != nil}
+func checkEntry(source string, e keys.Entry) keyVerdict {
+	j := keyVerdict{Source: source, Index: e.Index, Used: e.Key != nil}
 	if e.KeyID != "" {
 		j.KeyID = &e.KeyID
 	}
@@ -83,7 +83,7 @@ func judge(source string, e keys.Entry) judged {
 
 // explainSets prints for each key why it is used or not, including keys not selected by
 // --kid.
-func explainSets(d command.Deps, o jwksOptions, all []judged, picked []keys.Entry) error {
+func explainSets(d command.Deps, o jwksOptions, all []keyVerdict, picked []keys.Entry) error {
 	if o.keys.KeyID != "" {
 		for i := range all {
 			if j := &all[i]; j.Used && !o.isPicked(*j, picked) {
@@ -93,7 +93,7 @@ func explainSets(d command.Deps, o jwksOptions, all []judged, picked []keys.Entr
 	}
 	if o.format == "json" {
 		return d.PrintJSON(struct {
-			Keys []judged `json:"keys"`
+			Keys []keyVerdict `json:"keys"`
 		}{all})
 	}
 	for _, j := range all {
@@ -111,7 +111,7 @@ func explainSets(d command.Deps, o jwksOptions, all []judged, picked []keys.Entr
 	return nil
 }
 
-func (o jwksOptions) isPicked(j judged, picked []keys.Entry) bool {
+func (o jwksOptions) isPicked(j keyVerdict, picked []keys.Entry) bool {
 	return slices.ContainsFunc(picked, func(e keys.Entry) bool {
 		return e.Index == j.Index && strings.HasPrefix(e.Key.Source(), j.Source)
 	})

@@ -122,7 +122,7 @@ func (o keyOptions) read(d command.Deps, name string) ([]*keys.Key, error) {
 			return nil, err
 		}
 	}
-	if list, err = k.Pinned(list); err != nil || !o.public {
+	if list, err = k.Pin(list); err != nil || !o.public {
 		return list, err
 	}
 	for i := range list {
@@ -180,8 +180,8 @@ func writeKeys(ctx context.Context, d command.Deps, list []*keys.Key, o keyOptio
 	if err := (files.Writer{}).Write(o.out, text, files.Private, o.force); err != nil {
 		return err
 	}
-	d.Say("wrote %s, readable only by you", o.out)
-	warnUnignored(ctx, d, o.out)
+	d.Info("wrote %s, readable only by you", o.out)
+	warnNotIgnored(ctx, d, o.out)
 	return nil
 }
 

@@ -151,7 +151,7 @@ func checkPublicOut(path string, force bool) error {
 	if path == "" {
 		return nil
 	}
-	if console.HoldsPrivateKey(path) {
+	if console.HasPrivateKey(path) {
 		return fault.New(fault.FileExists, path, "holds a private key; refusing to overwrite it with a public key").
 			WithHint("use another file for --public-out")
 	}
@@ -232,8 +232,8 @@ func writeNew(ctx context.Context, d command.Deps, req keygen.Request, out keyge
 	if err := keygen.Save(files.Writer{}, key, out); err != nil {
 		return nil, err
 	}
-	d.Say("wrote %s: new private key (%s), readable only by you", out.Private, key.Describe())
-	warnUnignored(ctx, d, out.Private)
+	d.Info("wrote %s: new private key (%s), readable only by you", out.Private, key.Describe())
+	warnNotIgnored(ctx, d, out.Private)
 	return key, nil
 }
 
@@ -265,7 +265,7 @@ func keygenToStdout(d command.Deps, o keygenOptions, req keygen.Request, out key
 	if err != nil {
 		return err
 	}
-	d.Say("key id: %s", key.ID())
+	d.Info("key id: %s", key.ID())
 	return d.Print("%s", text)
 }
 

@@ -100,7 +100,7 @@ func runRotate(ctx context.Context, d command.Deps, o rotateOptions) error {
 	steps, state, err := r.Run()
 	for _, step := range steps {
 		if step.Action == rotate.Make {
-			warnUnignoredBy(ctx, d, r.FileOf(step.KeyID), "/"+rotate.KeyFiles)
+			warnNotIgnoredBy(ctx, d, r.FileOf(step.KeyID), "/"+rotate.KeyFiles)
 		}
 	}
 	if err != nil {
@@ -129,16 +129,16 @@ func renderRotate(d command.Deps, o rotateOptions, steps []rotate.Step, s rotate
 		_ = d.Print("%-9s %s\n", step.Action, step.KeyID)
 	}
 	if s.Active != nil {
-		_ = d.Print("active    %s since %s\n", s.Active.KeyID, stamp(s.Active.Since))
+		_ = d.Print("active    %s since %s\n", s.Active.KeyID, formatTime(s.Active.Since))
 	}
 	if s.Next != nil && s.Next.SignsFrom != nil {
-		_ = d.Print("next      %s from %s\n", s.Next.KeyID, stamp(*s.Next.SignsFrom))
+		_ = d.Print("next      %s from %s\n", s.Next.KeyID, formatTime(*s.Next.SignsFrom))
 	}
 	for _, old := range s.Retired {
-		_ = d.Print("retired   %s until %s\n", old.KeyID, stamp(old.RemoveAfter))
+		_ = d.Print("retired   %s until %s\n", old.KeyID, formatTime(old.RemoveAfter))
 	}
 	return nil
 }
 
-// stamp formats a time for scripts and people.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+// formatTime formats a time for scripts and people.
+func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

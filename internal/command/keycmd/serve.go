@@ -72,7 +72,7 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 	fs.DurationVar(&o.every, "reload-interval", jwks.PollInterval, "how often to check for changed keys")
 	settings.Paths(fs, "key-dir")
 	settings.Outputs(fs, "url-file")
-	settings.NamesKeys(fs, "key-dir")
+	settings.SelectsKeys(fs, "key-dir")
 	settings.Keyed(fs, "serve")
 }
 
@@ -95,7 +95,7 @@ func runServe(ctx context.Context, d command.Deps, o serveOptions) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	source := input.Publishing(d, o.keys, o.dir)
+	source := input.NewSetSource(d, o.keys, o.dir)
 	if o.urlFile != "" {
 		if err := console.CheckOut(o.urlFile, source.Inputs); err != nil {
 			return err
@@ -105,7 +105,7 @@ func runServe(ctx context.Context, d command.Deps, o serveOptions) error {
 	if err != nil {
 		return err
 	}
-	o.keys.Passphrase.StopAsking()
+	o.keys.Passphrase.DisablePrompt()
 	handler, err := jwks.NewHandler(publisher, jwks.HandlerOptions{Path: o.path, MaxAge: o.maxAge})
 	if err != nil {
 		return err
@@ -144,7 +144,7 @@ func renderServe(d command.Deps, o serveOptions, s *jwks.Server, set *jwks.Snaps
 	warnOfKeys(d, set.Keys)
 	if tcp, ok := s.Addr().(*net.TCPAddr); ok {
 		at := temporal.Endpoint{IP: tcp.IP, Port: tcp.Port, Path: cmp.Or(o.path, jwks.DefaultPath)}
-		d.Say("\n%s", at.Settings())
+		d.Info("\n%s", at.Settings())
 	}
 	return nil
 }

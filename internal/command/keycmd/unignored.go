@@ -10,18 +10,18 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// warnUnignored warns of a new private key that the next `git add .` would include. It
+// warnNotIgnored warns of a new private key that the next `git add .` would include. It
 // changes no file: the hint has the line to add.
-func warnUnignored(ctx context.Context, d command.Deps, path string) {
-	warnUnignoredBy(ctx, d, path, gittree.IgnoreLine(filepath.Base(path)))
+func warnNotIgnored(ctx context.Context, d command.Deps, path string) {
+	warnNotIgnoredBy(ctx, d, path, gittree.IgnoreLine(filepath.Base(path)))
 }
 
-// warnUnignoredBy is warnUnignored with a line for the .gitignore in path's folder.
-func warnUnignoredBy(ctx context.Context, d command.Deps, path, line string) {
-	if !gittree.Unignored(ctx, path) {
+// warnNotIgnoredBy is warnNotIgnored with a line for the .gitignore in path's folder.
+func warnNotIgnoredBy(ctx context.Context, d command.Deps, path, line string) {
+	if !gittree.NotIgnored(ctx, path) {
 		return
 	}
-	d.Danger("%s: git does not ignore it, so \"git add .\" would commit a private key", quote.Printable(path))
+	d.AlwaysWarn("%s: git does not ignore it, so \"git add .\" would commit a private key", quote.Printable(path))
 	show := "echo "
 	if strings.Contains(line, `\`) { // some shells' echo interprets it
 		show = `printf '%s\n' `

@@ -46,8 +46,8 @@ func (m *messages) withKeyHint(err error) error {
 		case f.Hint != "":
 		case f.Code == fault.KeyNotFound:
 			return f.WithHint("%s", input.KeyHint(m.d, m.Ring))
-		case f.Code == fault.KeyMissing && m.d.Settings.SetAside() != "":
-			return f.WithHint("%s", m.d.Settings.SetAside())
+		case f.Code == fault.KeyMissing && m.d.Settings.KeysReplacedBy() != "":
+			return f.WithHint("%s", m.d.Settings.KeysReplacedBy())
 		case f.Code == fault.KeyMissing && f.What != "keys":
 			return f.WithHint("%s", input.KeysInUse(m.Ring))
 		case f.Code == fault.TokenMissing && !m.given && f.What == "bearer token":

@@ -85,7 +85,7 @@ func (f *messageFlags) load(ctx context.Context, d command.Deps, inputs []string
 		}
 	}
 	if f.Dev {
-		d.Danger("--dev makes and accepts unsigned tokens, which anyone can forge")
+		d.AlwaysWarn("--dev makes and accepts unsigned tokens, which anyone can forge")
 	}
 	return m, nil
 }

@@ -129,13 +129,13 @@ func (m *messages) signOne(ctx context.Context, path string, data, out []byte, f
 func (m *messages) signStreams(ctx context.Context, list []string, o signOptions) error {
 	var count tally
 	work := func(path string) ndjson.Work {
-		return func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
+		return func(ctx context.Context, line ndjson.Line, to *ndjson.Result) error {
 			var err error
 			if line.TooLong {
-				err = tooLong()
+				err = lineTooLong()
 			} else {
 				to.Out, err = m.signOne(ctx, path, line.Text, to.Out, message.Form{})
-				err = inLine(err)
+				err = withoutLine(err)
 			}
 			count.add(err, to, func() { m.d.Report(verdict{err: err}.failureAt(path, line.Number)) })
 			return nil

@@ -56,22 +56,22 @@ func (f streamFlags) options() ndjson.Options {
 // tally counts the results of a run over lines.
 type tally struct {
 	done, refused atomic.Int64
-	said          error // the answer no, if a message was refused
+	negative      error // the answer no, if a message was refused
 	undecided     error // the first error that is not about its line
 }
 
 // add counts a line. Errors are handled, and reported by tell, in the order of the lines,
 // however many are processed at once; tell may be nil.
-func (t *tally) add(err error, to *ndjson.Answer, tell func()) {
+func (t *tally) add(err error, to *ndjson.Result, tell func()) {
 	t.done.Add(1)
 	if err == nil {
 		return
 	}
 	t.refused.Add(1)
-	to.Then = append(to.Then, func() {
+	to.After = append(to.After, func() {
 		switch {
 		case fault.ClassOf(err) == fault.Refused:
-			t.said = console.AnsweredNo{Code: fault.CodeOf(err)}
+			t.negative = console.NegativeAnswer{Code: fault.CodeOf(err)}
 		case t.undecided == nil:
 			t.undecided = err
 		}
@@ -83,10 +83,10 @@ func (t *tally) add(err error, to *ndjson.Answer, tell func()) {
 
 // verifyStreams verifies each line of each file and prints the verdicts in order.
 func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOptions) error {
-	words := wordsFor(m.d, true)
+	words := verdictWordsFor(m.d, true)
 	var count tally
 	work := func(path string) ndjson.Work {
-		return func(ctx context.Context, line ndjson.Line, to *ndjson.Answer) error {
+		return func(ctx context.Context, line ndjson.Line, to *ndjson.Result) error {
 			v := m.verifyLine(ctx, path, line, o)
 			var tell func()
 			switch {
@@ -101,7 +101,7 @@ func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOpt
 			}
 			count.add(v.err, to, tell)
 			if m.d.Verbose {
-				to.Then = append(to.Then, func() { v.detail(m.d, true) })
+				to.After = append(to.After, func() { v.detail(m.d, true) })
 			}
 			return nil
 		}
@@ -110,21 +110,21 @@ func (m *messages) verifyStreams(ctx context.Context, list []string, o verifyOpt
 	if fault.Has(err, fault.Interrupted) || ctx.Err() != nil {
 		return err
 	}
-	return fault.RefuseIfAny(errors.Join(count.said, err))
+	return fault.RefuseIfAny(errors.Join(count.negative, err))
 }
 
 func (m *messages) verifyLine(ctx context.Context, path string, line ndjson.Line, o verifyOptions) verdict {
 	if line.TooLong {
-		return verdict{file: path, line: line.Number, err: tooLong()}
+		return verdict{file: path, line: line.Number, err: lineTooLong()}
 	}
-	v := m.verifyOne(ctx, path, line.Number, line.Text, o.keeps(), message.Form{})
-	v.err = inLine(v.err)
+	v := m.verifyOne(ctx, path, line.Number, line.Text, o.keepsMessage(), message.Form{})
+	v.err = withoutLine(v.err)
 	return v
 }
 
-// inLine removes the line from a position in a message that is one line of a stream:
+// withoutLine removes the line from a position in a message that is one line of a stream:
 // "line 1:7" next to "events.ndjson:3" would be confusing.
-func inLine(err error) error {
+func withoutLine(err error) error {
 	if err == nil {
 		return nil
 	}
@@ -136,7 +136,7 @@ func inLine(err error) error {
 	return err
 }
 
-func tooLong() error {
+func lineTooLong() error {
 	return fault.New(fault.LimitExceeded, "", "larger than %d bytes", message.MaxBytes)
 }
 
@@ -177,18 +177,18 @@ func streams(ctx context.Context, d command.Deps, list []string, o ndjson.Option
 		}
 	}
 	stop()
-	d.Say("%s", summaryOf(count))
+	d.Info("%s", summaryOf(count))
 	if count.undecided != nil || len(empty) > 0 {
 		return errors.Join(append(empty, count.undecided)...)
 	}
 	if count.refused.Load() > 0 {
-		return console.AnsweredNo{Code: fault.ClaimMismatch}
+		return console.NegativeAnswer{Code: fault.ClaimMismatch}
 	}
 	return nil
 }
 
 func summaryOf(count *tally) string {
-	return fmt.Sprintf("%s, %d refused", console.Counted(int(count.done.Load()), "message", "messages"), count.refused.Load())
+	return fmt.Sprintf("%s, %d refused", console.Count(int(count.done.Load()), "message", "messages"), count.refused.Load())
 }
 
 // openStream opens a file of any length for reading once.

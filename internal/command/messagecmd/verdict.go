@@ -46,8 +46,8 @@ func (v verdict) checked() bool {
 	return v.unchecked == ""
 }
 
-// at returns the file and, in a stream, the line.
-func (v verdict) at(stream bool) string {
+// location returns the file and, in a stream, the line.
+func (v verdict) location(stream bool) string {
 	if stream {
 		return v.file + ":" + strconv.Itoa(v.line)
 	}
@@ -58,7 +58,7 @@ func (v verdict) at(stream bool) string {
 // on stdout is silent, anything else is reported on stderr.
 func (v verdict) failure(silent bool) error {
 	if fault.ClassOf(v.err) == fault.Refused && !silent {
-		return console.AnsweredNo{Code: fault.CodeOf(v.err)}
+		return console.NegativeAnswer{Code: fault.CodeOf(v.err)}
 	}
 	return fault.Map(v.err, func(f *fault.Error) error {
 		switch f.What {
@@ -90,7 +90,7 @@ func renderVerdicts(d command.Deps, list []verdict, o verifyOptions) ([]byte, er
 		err := finding.Report{Findings: findings(list), Folder: command.GitHubFolder(d)}.WriteGitHub(&text)
 		return text.Bytes(), err
 	default:
-		words := wordsFor(d, o.stream.out == "" || o.stream.out == "-")
+		words := verdictWordsFor(d, o.stream.out == "" || o.stream.out == "-")
 		for _, v := range list {
 			out = v.appendText(out, words, false)
 		}
@@ -101,7 +101,7 @@ func renderVerdicts(d command.Deps, list []verdict, o verifyOptions) ([]byte, er
 // verdictWords are ok and FAIL, and what is between them and the file.
 type verdictWords struct{ ok, fail string }
 
-func wordsFor(d command.Deps, onStdout bool) verdictWords {
+func verdictWordsFor(d command.Deps, onStdout bool) verdictWords {
 	if !onStdout {
 		return verdictWords{"ok    ", "FAIL  "}
 	}
@@ -112,7 +112,7 @@ func wordsFor(d command.Deps, onStdout bool) verdictWords {
 // appendText adds a line for each failure, or one with ok. An undecided message is not a
 // FAIL: stderr reports it.
 func (v verdict) appendText(out []byte, words verdictWords, stream bool) []byte {
-	where := quote.Printable(v.at(stream))
+	where := quote.Printable(v.location(stream))
 	if v.err == nil {
 		out = append(append(out, words.ok...), where...)
 		if v.unchecked != "" {
@@ -207,7 +207,7 @@ func (v verdict) detail(d command.Deps, stream bool) {
 	for _, t := range v.verified() {
 		what := t.Path
 		if what != v.file {
-			what = v.at(stream) + ": " + what
+			what = v.location(stream) + ": " + what
 		}
 		d.Detail("%s: verified by key %s (%s, %s)", what, t.Key.ID(), t.Header.Algorithm, t.Key.Source())
 	}
@@ -217,8 +217,8 @@ func reportToken(path string, t *jws.Verified) tokenJSON {
 	return tokenJSON{path, t.Key.ID(), t.Header.Algorithm, json.RawMessage(t.Token.PayloadJSON()), t.Key.Source()}
 }
 
-// said returns the reason of e, after its place in the message.
-func (v verdict) said(e failureJSON) string {
+// reasonOf returns the reason of e, after its place in the message.
+func (v verdict) reasonOf(e failureJSON) string {
 	if e.Path == "" || e.Path == v.file {
 		return e.Reason
 	}
@@ -234,7 +234,7 @@ func findings(list []verdict) []finding.Finding {
 			found = append(found, finding.Finding{Severity: finding.Note, Rule: string(fault.NotChecked), Message: "nothing to check in this message: " + v.unchecked, Pos: finding.Position{File: v.file, Line: v.line}})
 		}
 		for _, e := range failuresOf(v.err) {
-			text := v.said(e)
+			text := v.reasonOf(e)
 			at := finding.Position{File: v.file, Line: v.line}
 			if n, err := fmt.Sscanf(text, "line %d:%d:", &at.Line, &at.Column); n < 2 || err != nil {
 				at = finding.Position{File: v.file, Line: v.line}
@@ -254,7 +254,7 @@ func junitVerdicts(list []verdict) ([]byte, error) {
 		switch {
 		case v.err != nil:
 			e := failuresOf(v.err)[0]
-			c.Outcome, c.Type, c.Message = finding.Errored, string(e.Code), v.said(e)
+			c.Outcome, c.Type, c.Message = finding.Errored, string(e.Code), v.reasonOf(e)
 			if fault.ClassOf(v.err) == fault.Refused {
 				c.Outcome = finding.Failed
 			}

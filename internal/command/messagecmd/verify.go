@@ -92,7 +92,7 @@ func runVerify(ctx context.Context, d command.Deps, args []string, o verifyOptio
 	}
 	m, err := o.messages.load(ctx, d, list)
 	if err != nil {
-		return input.WithoutDefaultKey(err, "verifying needs the signer's public key: --jwks URL or --key FILE")
+		return input.HintForDefaultKey(err, "verifying needs the signer's public key: --jwks URL or --key FILE")
 	}
 	m.strict = o.strict
 	if o.stream.ndjson {
@@ -118,7 +118,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 			verdicts = append(verdicts, verdict{file: path, line: 1, err: err})
 			continue
 		}
-		v := m.verifyOne(ctx, path, 1, data, o.keeps(), message.Form{Indent: o.print && len(list) == 1})
+		v := m.verifyOne(ctx, path, 1, data, o.keepsMessage(), message.Form{Indent: o.print && len(list) == 1})
 		if fault.ClassOf(v.err) == fault.Usage { // the same for all others
 			return v.failure(true)
 		}
@@ -143,7 +143,7 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 		}
 	}
 	if o.stream.out != "" && o.stream.out != "-" {
-		m.d.Say("%s: %s, %d refused or undecided", o.stream.out, console.Counted(len(verdicts), "message", "messages"), len(faults))
+		m.d.Info("%s: %s, %d refused or undecided", o.stream.out, console.Count(len(verdicts), "message", "messages"), len(faults))
 	}
 	if hint := input.KeyHint(m.d, m.Ring); unknownKey && hint != "" {
 		m.d.Hint(hint)
@@ -151,8 +151,8 @@ func (m *messages) verifyFiles(ctx context.Context, list []string, o verifyOptio
 	return fault.RefuseIfAny(errors.Join(faults...))
 }
 
-// keeps reports whether the validated message is part of the result.
-func (o verifyOptions) keeps() bool { return o.print || o.format == "json" }
+// keepsMessage reports whether the validated message is part of the result.
+func (o verifyOptions) keepsMessage() bool { return o.print || o.format == "json" }
 
 // verifyBearer checks the bearer token of a call without its message.
 func (m *messages) verifyBearer(ctx context.Context) verdict {

@@ -31,7 +31,7 @@ func BufPlugin(d command.Deps) *cobra.Command {
 		Use:                "buf-plugin",
 		Short:              "Run the rules of jwtctl lint inside buf lint",
 		Long:               bufPluginText,
-		Annotations:        map[string]string{settings.NeedsNoFile: "yes"},
+		Annotations:        map[string]string{settings.IgnoresConfig: "yes"},
 		DisableFlagParsing: true, // they are the protocol's
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && (args[0] == "--help" || args[0] == "-h") {

@@ -93,7 +93,7 @@ func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 		return err
 	}
 	if len(list) == 0 {
-		d.Say("no kalix annotations found, nothing to do")
+		d.Info("no kalix annotations found, nothing to do")
 		return nil
 	}
 	if o.write {
@@ -104,7 +104,7 @@ func runConvert(ctx context.Context, d command.Deps, o convertOptions) error {
 		text := diff.Diff("a/"+name, list[path].old, "b/"+name, list[path].now)
 		_ = d.Print("%s", printablePatch(string(text)))
 	}
-	d.Say("%s; add --write to change the files", converted(list))
+	d.Info("%s; add --write to change the files", conversionSummary(list))
 	return nil
 }
 
@@ -176,20 +176,20 @@ func writeAll(d command.Deps, list map[string]rewritten) error {
 		done = append(done, path)
 	}
 	for _, path := range paths {
-		d.Say("%s: %s", path, annotations(list[path].found))
+		d.Info("%s: %s", path, annotations(list[path].found))
 	}
 	return nil
 }
 
-func converted(list map[string]rewritten) string {
+func conversionSummary(list map[string]rewritten) string {
 	found := 0
 	for _, one := range list {
 		found += one.found
 	}
-	return annotations(found) + " in " + console.Counted(len(list), "file", "files")
+	return annotations(found) + " in " + console.Count(len(list), "file", "files")
 }
 
-func annotations(n int) string { return console.Counted(n, "annotation", "annotations") }
+func annotations(n int) string { return console.Count(n, "annotation", "annotations") }
 
 // printablePatch escapes what a terminal would interpret (S70), except line ends of both
 // kinds, so that an ordinary patch can be applied.

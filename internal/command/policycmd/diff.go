@@ -123,7 +123,7 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	}
 	found := diff.Findings(changes, old.name)
 	for i := range found {
-		found[i].Pos.File = old.here(found[i].Pos.File)
+		found[i].Pos.File = old.repositoryPath(found[i].Pos.File)
 	}
 	made := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: diff.Rules(), Findings: found}
 	inputs := append(append(o.protos.Inputs(now), o.allow), o.protos.Inputs(old.set)...)
@@ -135,9 +135,9 @@ func runDiff(ctx context.Context, d command.Deps, o diffOptions) error {
 	if err != nil {
 		return err
 	}
-	d.Say("%s", changeSummary(changes))
+	d.Info("%s", changeSummary(changes))
 	if slices.ContainsFunc(changes, diff.Change.Fails) {
-		return console.AnsweredNo{Code: fault.PolicyFaulty}
+		return console.NegativeAnswer{Code: fault.PolicyFaulty}
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func (o diffOptions) invalid(err error, old *oldVersion) error {
 		return invalid.Err
 	}
 	return fault.Map(invalid.Err, func(f *fault.Error) error {
-		return &fault.Error{Code: f.Code, What: "--against " + o.against, Reason: "the old version has errors, so it never ran: " + old.place(f.Error()), Hint: "compare with a version without errors"}
+		return &fault.Error{Code: f.Code, What: "--against " + o.against, Reason: "the old version has errors, so it never ran: " + old.withRevision(f.Error()), Hint: "compare with a version without errors"}
 	})
 }
 
@@ -186,8 +186,8 @@ type oldVersion struct {
 	names, annotated []string
 	// found is what was read of a folder; only if no paths were given.
 	found discover.Selection
-	// absent are the submodules whose commits git does not have.
-	absent []string
+	// missingModules are the submodules whose commits git does not have.
+	missingModules []string
 	// config is its jwtctl.yaml, or nil if it is missing or unreadable.
 	config *config.File
 }
@@ -200,24 +200,24 @@ func (v *oldVersion) readConfig(d command.Deps, path string) {
 	}
 	f, err := config.Read(path, false)
 	if err != nil {
-		d.Warn("%s of the old version cannot be read, so its rules for issuers are not compared: %s", filepath.Base(path), quote.Printable(v.place(err.Error())))
+		d.Warn("%s of the old version cannot be read, so its rules for issuers are not compared: %s", filepath.Base(path), quote.Printable(v.withRevision(err.Error())))
 		return
 	}
 	v.config = f
 }
 
-// place replaces the folder into which a revision was extracted by the revision.
-func (v *oldVersion) place(text string) string {
+// withRevision replaces the folder into which a revision was extracted by the revision.
+func (v *oldVersion) withRevision(text string) string {
 	if v.dir == "" {
 		return text
 	}
 	return strings.ReplaceAll(text, v.dir+string(os.PathSeparator), v.source+":")
 }
 
-func (v *oldVersion) name(at descset.Position) string { return v.place(at.String()) }
+func (v *oldVersion) name(at descset.Position) string { return v.withRevision(at.String()) }
 
-// here returns the path in the repository of a file of the old version, for reports.
-func (v *oldVersion) here(path string) string {
+// repositoryPath returns the path in the repository of a file of the old version, for reports.
+func (v *oldVersion) repositoryPath(path string) string {
 	inside, is := strings.CutPrefix(path, v.dir+string(os.PathSeparator))
 	if v.dir == "" || !is {
 		return path

@@ -17,7 +17,7 @@ func diffFormats() []string { return append(finding.Formats(), "html") }
 // writeDiffPage writes both versions side by side. Keys are those of the current version
 // and not included.
 func writeDiffPage(d command.Deps, o diffOptions, old *oldVersion, now *descset.Set, changes []diff.Change, inputs []string) error {
-	c := page.Comparison{Changes: changes, OldName: o.against, NewName: "this version", Place: old.name}
+	c := page.Comparison{Changes: changes, OldName: o.against, NewName: "this version", Position: old.name}
 	for set, view := range map[*descset.Set]**explain.View{old.set: &c.Old, now: &c.New} {
 		v, err := explain.New(policy.Read(set), nil, explain.Options{})
 		if err != nil {

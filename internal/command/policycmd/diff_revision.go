@@ -55,11 +55,11 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	if _, err := os.Stat(configured); configured != "" && err == nil {
 		n--
 	}
-	old.ImportPaths, old.Protos = slices.DeleteFunc(old.ImportPaths, r.gone), slices.DeleteFunc(old.Protos, r.gone)
-	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.Protos), old.Sets...), r.holds) {
+	old.ImportPaths, old.Protos = slices.DeleteFunc(old.ImportPaths, r.isMissing), slices.DeleteFunc(old.Protos, r.isMissing)
+	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.Protos), old.Sets...), r.hasFile) {
 		return nil, fault.New(fault.FileFailed, o.against, "has none of the compared paths").WithHint("name a revision or paths that are in both versions")
 	}
-	version := &oldVersion{dir: dir, source: o.against, top: git.Up(), absent: git.Absent}
+	version := &oldVersion{dir: dir, source: o.against, top: git.Up(), missingModules: git.MissingModules}
 	if tree != nil {
 		err = version.find(ctx, d, policies.ProtoFlags{ProtoFlags: input.ProtoFlags{ImportPaths: old.ImportPaths}}, r.path("."), tree)
 	} else {
@@ -68,7 +68,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	if err != nil {
 		return nil, version.rename(err)
 	}
-	if configured != "" && r.holds(configured) {
+	if configured != "" && r.hasFile(configured) {
 		version.readConfig(d, configured)
 	}
 	return version, nil
@@ -104,16 +104,16 @@ func (r revision) path(p string) string {
 	return filepath.Join(r.dir, inside)
 }
 
-// gone reports whether the revision has nothing at path; a pattern may match nothing.
-func (r revision) gone(path string) bool {
+// isMissing reports whether the revision has nothing at path; a pattern may match nothing.
+func (r revision) isMissing(path string) bool {
 	base, _ := files.SplitPattern(path)
 	_, err := os.Stat(base)
 	return err != nil
 }
 
-// holds reports whether path was extracted: a file outside of the repository has no older
+// hasFile reports whether path was extracted: a file outside of the repository has no older
 // version in it, and would be compared with itself.
-func (r revision) holds(path string) bool {
+func (r revision) hasFile(path string) bool {
 	inside, err := filepath.Rel(r.dir, path)
 	return err == nil && filepath.IsLocal(inside)
 }
@@ -121,16 +121,16 @@ func (r revision) holds(path string) bool {
 // rename replaces the folder in errors by the revision.
 func (v *oldVersion) rename(err error) error {
 	return fault.Map(err, func(f *fault.Error) error {
-		return &fault.Error{Code: f.Code, What: v.place(f.What), Reason: v.place(f.Reason), Hint: v.hint(f)}
+		return &fault.Error{Code: f.Code, What: v.withRevision(f.What), Reason: v.withRevision(f.Reason), Hint: v.hint(f)}
 	})
 }
 
 // hint returns the hint of f, or that an import may be in a missing submodule.
 func (v *oldVersion) hint(f *fault.Error) string {
-	if f.Code != fault.ImportNotFound || len(v.absent) == 0 {
+	if f.Code != fault.ImportNotFound || len(v.missingModules) == 0 {
 		return f.Hint
 	}
-	return fmt.Sprintf("the commit of submodule %s is not in this clone: run git submodule update --init, or git fetch in the submodule", strings.Join(v.absent, ", "))
+	return fmt.Sprintf("the commit of submodule %s is not in this clone: run git submodule update --init, or git fetch in the submodule", strings.Join(v.missingModules, ", "))
 }
 
 // withRevisionHint adds how --against names a revision.

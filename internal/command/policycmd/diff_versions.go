@@ -37,12 +37,12 @@ func loadBoth(ctx context.Context, d command.Deps, o diffOptions) (now *descset.
 	now, found, err := o.protos.LoadFound(ctx, d, tree, old.names, old.annotated...)
 	switch {
 	case err != nil:
-	case found.Left() && old.found.Left():
-		d.Say("checked %d of %d .proto files of the old version, and %s", len(old.found.Protos), old.found.Total, policies.Looked(found, " of the new one"))
-	case found.Left():
-		d.Say("checked %s", policies.Looked(found, " of the new version"))
-	case old.found.Left():
-		d.Say("checked %s", policies.Looked(old.found, " of the old version"))
+	case found.IsPartial() && old.found.IsPartial():
+		d.Info("checked %d of %d .proto files of the old version, and %s", len(old.found.Protos), old.found.Total, policies.DescribeSearch(found, " of the new one"))
+	case found.IsPartial():
+		d.Info("checked %s", policies.DescribeSearch(found, " of the new version"))
+	case old.found.IsPartial():
+		d.Info("checked %s", policies.DescribeSearch(old.found, " of the old version"))
 	}
 	if err == nil && !now.Annotated() && !old.set.Annotated() {
 		err = fault.New(fault.DescriptorUnreadable, "descriptors", "neither version has a JWT annotation").
@@ -88,7 +88,7 @@ func loadAgainst(ctx context.Context, d command.Deps, o diffOptions, tree *disco
 // find reads what is annotated below dir, and the declarations of what is annotated in
 // now. A version with neither has an empty policy.
 func (v *oldVersion) find(ctx context.Context, d command.Deps, protos policies.ProtoFlags, dir string, now *discover.Tree) error {
-	tree, err := discover.Look(ctx, dir)
+	tree, err := discover.Scan(ctx, dir)
 	if err != nil {
 		return err
 	}

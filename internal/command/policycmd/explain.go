@@ -63,8 +63,8 @@ func Explain(d command.Deps) *cobra.Command {
 	return cmd
 }
 
-// declared returns the names of services and messages in arguments.
-func declared(arguments []string) (names []string) {
+// declaredNames returns the names of services and messages in arguments.
+func declaredNames(arguments []string) (names []string) {
 	for _, name := range arguments {
 		name, _, _ = strings.Cut(name, "/")
 		names = append(names, regexp.QuoteMeta(name[strings.LastIndexByte(name, '.')+1:]))
@@ -75,7 +75,7 @@ func declared(arguments []string) (names []string) {
 func explainFormats() []string { return []string{"text", "json", "mermaid", "dot", "html"} }
 
 func runExplain(ctx context.Context, d command.Deps, names []string, o explainOptions) error {
-	set, err := o.protos.LoadOrFind(ctx, d, declared(names))
+	set, err := o.protos.LoadOrFind(ctx, d, declaredNames(names))
 	if err != nil {
 		return err
 	}

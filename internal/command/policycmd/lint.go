@@ -99,9 +99,9 @@ func runLint(ctx context.Context, d command.Deps, o lintOptions) error {
 	if o.out != "" && o.out != "-" {
 		of = o.out + ": "
 	}
-	d.Say("%s%s", of, report.Summary(errs, warnings, notes))
+	d.Info("%s%s", of, report.Summary(errs, warnings, notes))
 	if errs > 0 || o.strict && warnings > 0 {
-		return console.AnsweredNo{Code: fault.PolicyFaulty}
+		return console.NegativeAnswer{Code: fault.PolicyFaulty}
 	}
 	return nil
 }

@@ -95,20 +95,20 @@ func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
 	if err != nil {
 		return err
 	}
-	p, err := examined(ctx, d, o, now)
+	p, err := readInput(ctx, d, o, now)
 	var silent noAnswer
 	if nothingElse := len(o.server.config) == 0 && o.token == ""; err != nil && (nothingElse || !errors.As(err, &silent)) {
 		return err
 	}
-	found := doctor.Examine(p)
+	found := doctor.Check(p)
 	r := finding.Report{Tool: "jwtctl", Version: build.Version(), Rules: doctor.Rules(), Findings: found, Strict: o.strict}
 	if err := report.Write(d, r, o.format, o.out, o.server.config); err != nil {
 		return err
 	}
 	errs, warnings, notes := finding.Count(found)
-	d.Say("Temporal server %s: %s", p.Release.Version, report.Summary(errs, warnings, notes))
+	d.Info("Temporal server %s: %s", p.Release.Version, report.Summary(errs, warnings, notes))
 	if errs > 0 || o.strict && warnings > 0 {
-		err = errors.Join(console.AnsweredNo{Code: fault.SetupFaulty}, silent.error)
+		err = errors.Join(console.NegativeAnswer{Code: fault.SetupFaulty}, silent.error)
 		return fault.RefuseIfAny(err)
 	}
 	return silent.error
@@ -117,9 +117,9 @@ func runDoctor(ctx context.Context, d command.Deps, o doctorOptions) error {
 // noAnswer is the error if only the running server could not be examined.
 type noAnswer struct{ error }
 
-// examined collects what to examine. Its error may be noAnswer.
-func examined(ctx context.Context, d command.Deps, o doctorOptions, now time.Time) (doctor.Patient, error) {
-	var p doctor.Patient
+// readInput collects what to examine. Its error may be noAnswer.
+func readInput(ctx context.Context, d command.Deps, o doctorOptions, now time.Time) (doctor.Input, error) {
+	var p doctor.Input
 	var request temporal.Request
 	var err error
 	f := o.server
@@ -167,8 +167,8 @@ func examined(ctx context.Context, d command.Deps, o doctorOptions, now time.Tim
 }
 
 // call explains the token, and calls the running server.
-func (o doctorOptions) call(ctx context.Context, d command.Deps, p *doctor.Patient, request temporal.Request, live *frontend) error {
-	var sent temporal.Sent
+func (o doctorOptions) call(ctx context.Context, d command.Deps, p *doctor.Input, request temporal.Request, live *frontend) error {
+	var sent temporal.AuthHeader
 	if o.token != "" {
 		var err error
 		if sent, err = readHeader(d, []string{o.token}); err != nil {
@@ -194,7 +194,7 @@ func (o doctorOptions) call(ctx context.Context, d command.Deps, p *doctor.Patie
 	if live == nil {
 		return nil
 	}
-	answers, err := live.ask(ctx, request, sent)
+	answers, err := live.probe(ctx, request, sent)
 	if err != nil {
 		return noAnswer{err}
 	}

@@ -140,7 +140,7 @@ func runExplainDenial(ctx context.Context, d command.Deps, args []string, o expl
 	} else {
 		err = printVerdict(d, v)
 	}
-	return answered(err, v.Allowed, v.Undecided)
+	return exitError(err, v.Allowed, v.Undecided)
 }
 
 // explainSeveral explains a task, or every API if apis is nil.
@@ -161,33 +161,33 @@ func explainSeveral(d command.Deps, o explainDenialOptions, request temporal.Req
 	if o.all {
 		return err
 	}
-	return answered(err, r.Allowed, r.Undecided)
+	return exitError(err, r.Allowed, r.Undecided)
 }
 
-// answered returns the exit code for a printed answer.
-func answered(err error, allowed bool, undecided string) error {
+// exitError returns the exit code for a printed answer.
+func exitError(err error, allowed bool, undecided string) error {
 	switch {
 	case err != nil || allowed:
 		return err
 	case undecided != "":
-		return console.AnsweredNo{Code: fault.AccessUndecided}
+		return console.NegativeAnswer{Code: fault.AccessUndecided}
 	}
-	return console.AnsweredNo{Code: fault.AccessDenied}
+	return console.NegativeAnswer{Code: fault.AccessDenied}
 }
 
 // readHeader returns the header given by args, with an empty value for a call without
 // one. Spaces are kept, since servers are sensitive to them, and so is the line end of an
 // argument, which is one of the variable that it is from.
-func readHeader(d command.Deps, args []string) (temporal.Sent, error) {
+func readHeader(d command.Deps, args []string) (temporal.AuthHeader, error) {
 	switch {
 	case len(args) == 1 && strings.HasPrefix(args[0], "@"):
 		text, err := input.TokenFile(args[0][1:])
-		return temporal.SentBy(temporal.WithoutLineEnd(text)), err
+		return temporal.ParseAuthHeader(temporal.WithoutLineEnd(text)), err
 	case len(args) == 1 && args[0] != "-":
-		return temporal.SentBy(args[0]), nil
+		return temporal.ParseAuthHeader(args[0]), nil
 	case len(args) == 0 && d.System.InTTY:
-		return temporal.Sent{}, nil
+		return temporal.AuthHeader{}, nil
 	}
 	text, err := input.TokenStdin(d)
-	return temporal.SentBy(temporal.WithoutLineEnd(text)), err
+	return temporal.ParseAuthHeader(temporal.WithoutLineEnd(text)), err
 }

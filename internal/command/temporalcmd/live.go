@@ -106,9 +106,9 @@ func textField(message []byte, number protowire.Number) string {
 	return ""
 }
 
-// ask calls every probe without a token, and also with it if there is one that clients
+// probe calls every probe without a token, and also with it if there is one that clients
 // send.
-func (f *frontend) ask(ctx context.Context, r temporal.Request, sent temporal.Sent) ([]doctor.Answer, error) {
+func (f *frontend) probe(ctx context.Context, r temporal.Request, sent temporal.AuthHeader) ([]doctor.Answer, error) {
 	var answers []doctor.Answer
 	for _, api := range doctor.Probes() {
 		for _, withToken := range []bool{false, true} {

@@ -72,12 +72,12 @@ func TestDoctorComparesALiveServer(t *testing.T) {
 			}
 			defer f.close()
 			request := temporal.Request{Release: temporal.Newest(), Namespace: "default", Now: time.Unix(1_800_000_000, 0)}
-			answers, err := f.ask(context.Background(), request, temporal.Sent{})
+			answers, err := f.probe(context.Background(), request, temporal.AuthHeader{})
 			if err != nil || len(answers) != len(doctor.Probes()) {
 				t.Fatalf("got %d responses, %v", len(answers), err)
 			}
 			count := map[string]int{}
-			for _, found := range doctor.Examine(doctor.Patient{Live: answers}) {
+			for _, found := range doctor.Check(doctor.Input{Live: answers}) {
 				count[found.Rule]++
 				if found.Severity != finding.Error {
 					t.Errorf("%+v", found)

@@ -90,7 +90,7 @@ func (f *serverFlags) register(fs *pflag.FlagSet) {
 		return err
 	})
 	settings.Paths(fs, "key", "server-config")
-	settings.NamesKeys(fs, "key", "jwks")
+	settings.SelectsKeys(fs, "key", "jwks")
 }
 
 // request returns the server's part of a request.
@@ -141,7 +141,7 @@ func (f serverFlags) fetch(ctx context.Context, d command.Deps, release temporal
 func (f serverFlags) read(ctx context.Context, d command.Deps, location string) temporal.Document {
 	body, status, err := f.network.ReadWithErrors(ctx, d, location)
 	doc := temporal.Document{Source: location, Body: body, Failure: err}
-	if err != nil && status != 0 && doc.Replaces() {
+	if err != nil && status != 0 && doc.ReplacesKeys() {
 		doc.Failure, doc.Status = nil, status
 	}
 	return doc
@@ -198,7 +198,7 @@ func (f serverFlags) setKeys(d command.Deps, r *temporal.Request, documents []te
 // that can sign. Unreadable files are skipped.
 func signersAtHand(d command.Deps, files []string) []temporal.Signer {
 	var signers []temporal.Signer
-	for _, p := range input.PlacesOf(d.Settings.Keys) {
+	for _, p := range input.KeySourcesOf(d.Settings.Keys) {
 		list, err := p.Read(d, false)
 		if err != nil {
 			continue

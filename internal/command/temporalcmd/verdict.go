@@ -15,7 +15,7 @@ import (
 func printVerdict(d command.Deps, v temporal.Verdict) error {
 	s := d.OutStyles()
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s", answer(s, v), v.API)
+	fmt.Fprintf(&b, "%s  %s", answerText(s, v), v.API)
 	if v.Namespace != "" {
 		fmt.Fprintf(&b, ", namespace %s", quote.Printable(v.Namespace))
 	}
@@ -52,19 +52,19 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 		fmt.Fprintf(&b, "%s\n", s.Bold("A token that would work"))
 	}
 	text := d.WrapOut(b.String())
-	return d.Print("%s", text+fixLine(d, v.Fix))
+	return d.Print("%s", text+fixCommand(d, v.Fix))
 }
 
-// fixLine returns the command that makes a token which would work.
-func fixLine(d command.Deps, fix string) string {
+// fixCommand returns the command that makes a token which would work.
+func fixCommand(d command.Deps, fix string) string {
 	if fix == "" {
 		return ""
 	}
 	return d.WrapCommand("  "+quote.Printable(fix)) + "\n"
 }
 
-// answer returns the words for a verdict.
-func answer(s console.Styles, v temporal.Verdict) string {
+// answerText returns the words for a verdict.
+func answerText(s console.Styles, v temporal.Verdict) string {
 	switch {
 	case v.Allowed:
 		return s.Good("Allowed")
@@ -102,7 +102,7 @@ func printReport(d command.Deps, r temporal.Report) error {
 	_ = d.Print("Temporal server %s\n", r.ServerVersion)
 	for _, v := range r.Calls {
 		if v.Allowed {
-			_ = d.Print("%s  %s\n", answer(d.OutStyles(), v), v.API)
+			_ = d.Print("%s  %s\n", answerText(d.OutStyles(), v), v.API)
 			continue
 		}
 		v.Fix = ""
@@ -113,7 +113,7 @@ func printReport(d command.Deps, r temporal.Report) error {
 	if r.Fix == "" {
 		return nil
 	}
-	return d.Print("%s\n%s", d.OutStyles().Bold("A token that would work for all"), fixLine(d, r.Fix))
+	return d.Print("%s\n%s", d.OutStyles().Bold("A token that would work for all"), fixCommand(d, r.Fix))
 }
 
 // printTable prints one line per API.
@@ -129,7 +129,7 @@ func printTable(d command.Deps, r temporal.Report) error {
 			undecided++
 		}
 		role := cmp.Or(string(v.RequiredRole), "-")
-		fmt.Fprintf(&b, "%s%s  %-5s  %-9s  %s\n", answer(s, v), padding(v), role, v.Scope, v.API)
+		fmt.Fprintf(&b, "%s%s  %-5s  %-9s  %s\n", answerText(s, v), padding(v), role, v.Scope, v.API)
 	}
 	fmt.Fprintf(&b, "server %s: %d allowed, %d denied, %d undecided\n", r.ServerVersion, allowed, len(r.Calls)-allowed-undecided, undecided)
 	return d.Print("%s", b.String())

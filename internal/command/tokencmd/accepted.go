@@ -10,9 +10,9 @@ import (
 	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
-// meeting returns o with what the rules r of jwtctl.yaml require of every token of an
+// withRules returns o with what the rules r of jwtctl.yaml require of every token of an
 // issuer, where neither made, the claims so far, nor flags set it.
-func (o tokenOptions) meeting(r keys.Rules, made *jws.Claims) tokenOptions {
+func (o tokenOptions) withRules(r keys.Rules, made *jws.Claims) tokenOptions {
 	has := func(claim string) bool { _, there := made.Get(claim); return there }
 	if o.typ == "" {
 		o.typ = r.Type
@@ -24,14 +24,14 @@ func (o tokenOptions) meeting(r keys.Rules, made *jws.Claims) tokenOptions {
 	if r.MaxLifetime > 0 && r.MaxLifetime < plainLifetime && !o.ttlGiven && !o.choosesExpiry() {
 		o.ttl, o.ttlGiven = r.MaxLifetime, true
 	}
-	o.met = true
+	o.rulesApplied = true
 	return o
 }
 
 // checkRules returns why the method of --for-method would refuse compact by the rules of
 // key, which the caller may have overridden. Chosen times are for tests and not checked.
 func (o tokenOptions) checkRules(compact string, key *keys.Key, now time.Time) error {
-	if !o.met || o.setsTimes() || o.given("nbf") {
+	if !o.rulesApplied || o.setsTimes() || o.given("nbf") {
 		return nil
 	}
 	ring, err := keys.NewRing([]*keys.Key{key})

@@ -18,7 +18,7 @@ import (
 func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 	if o.dir == "" {
 		key, err := o.keys.Signer(d, o.issuer)
-		return key, input.WithoutDefaultKey(err, o.keyHint())
+		return key, input.HintForDefaultKey(err, o.keyHint())
 	}
 	if o.keys.Named() || o.keys.KeyID != "" {
 		return nil, fault.New(fault.UsageError, "--key-dir", "cannot be combined with --key or --kid: the active key of the directory signs")
@@ -27,7 +27,7 @@ func (o tokenOptions) signer(d command.Deps) (*keys.Key, error) {
 	if err != nil {
 		return nil, err
 	}
-	pinned, err := o.keys.Pinned([]*keys.Key{key})
+	pinned, err := o.keys.Pin([]*keys.Key{key})
 	if err != nil {
 		return nil, err
 	}
@@ -80,8 +80,8 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
-	if o.accepted != nil {
-		if err := o.accepted.Check(made); err != nil {
+	if o.methodToken != nil {
+		if err := o.methodToken.Check(made); err != nil {
 			return minted{}, err
 		}
 	}
@@ -92,8 +92,8 @@ func mint(d command.Deps, o tokenOptions, now time.Time) (minted, error) {
 	if err != nil {
 		return minted{}, err
 	}
-	if rules := key.Rules(); o.accepted != nil && !o.met && !rules.IsZero() {
-		return mint(d, o.meeting(rules, made), now)
+	if rules := key.Rules(); o.methodToken != nil && !o.rulesApplied && !rules.IsZero() {
+		return mint(d, o.withRules(rules, made), now)
 	}
 	if !o.plain {
 		if err := temporal.CheckAlgorithm(key.Algorithm()); err != nil {

@@ -10,8 +10,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// grants returns the permissions requested by the flags.
-func (o tokenOptions) grants() ([]string, error) {
+// requestedPermissions returns the permissions requested by the flags.
+func (o tokenOptions) requestedPermissions() ([]string, error) {
 	if o.plain {
 		if o.system || o.regex != "" || len(o.namespaces)+len(o.roles)+len(o.permissions) > 0 {
 			return nil, fault.New(fault.UsageError, "--plain", "cannot be combined with --system, --namespace, --role, --permission or --permissions-regex, which are for Temporal")

@@ -88,14 +88,14 @@ func (o *tokenOptions) readMethod(ctx context.Context, d command.Deps) (err erro
 			slices.ContainsFunc(o.claims, isName) || slices.ContainsFunc(o.jsonClaims, isName) ||
 			slices.ContainsFunc(o.base, func(c token.Claim) bool { return c.Name == name })
 	}
-	if o.accepted, err = o.readsMethod(ctx, d, o.protos, o.forMethod, given); err != nil {
+	if o.methodToken, err = o.readsMethod(ctx, d, o.protos, o.forMethod, given); err != nil {
 		return err
 	}
-	if list := o.accepted.Examples; !o.example && len(list) > 0 {
+	if list := o.methodToken.Examples; !o.example && len(list) > 0 {
 		return fault.New(fault.UsageError, "--for-method", "%s requires claim %q to match a pattern", quote.Shorten(o.forMethod), quote.Shorten(list[0])).
 			WithHint("pass a value with --claim %s=TEXT, or leave --example on", quote.Shell(list[0]))
 	}
-	for _, c := range o.accepted.Claims {
+	for _, c := range o.methodToken.Claims {
 		o.base = append(o.base, token.Claim(c))
 	}
 	return nil

@@ -34,11 +34,11 @@ func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 	if err != nil {
 		return err
 	}
-	o.keys.Passphrase.StopAsking()
+	o.keys.Passphrase.DisablePrompt()
 	for {
 		select {
 		case <-ctx.Done():
-			d.Say("stopped; %s keeps its last token", o.out)
+			d.Info("stopped; %s keeps its last token", o.out)
 			return nil
 		case <-time.After(pause):
 		}
@@ -63,6 +63,6 @@ func writeToken(d command.Deps, o tokenOptions) (time.Duration, error) {
 	if err := d.WriteResult(o.out, text, files.Private, o.keys.Files); err != nil {
 		return 0, err
 	}
-	d.Say("%s: new token, valid until %s", o.out, m.expires.Local().Format(time.RFC3339))
+	d.Info("%s: new token, valid until %s", o.out, m.expires.Local().Format(time.RFC3339))
 	return m.expires.Sub(now) * 2 / 3, nil
 }

@@ -50,30 +50,30 @@ const tokenExample = `  export "$(jwtctl token --system)"
   jwtctl token --proto shop.proto --for-method shop.Shop/Buy --sub alice`
 
 type tokenOptions struct {
-	keys        input.KeyFlags
-	dir         string
-	system      bool
-	plain       bool
-	forMethod   string
-	example     bool
-	protos      input.ProtoFlags
-	readsMethod input.MethodReader
-	accepted    *input.MethodToken // by forMethod
-	met         bool               // including the rules of the key's issuer
-	namespaces  []string
-	roles       []string
-	permissions []string
-	regex       string
-	ttl         time.Duration
-	maxTTL      time.Duration
-	noExpiry    bool
-	subject     string
-	issuer      string
-	audiences   []string
-	claims      []string
-	jsonClaims  []string
-	issuedAt    bool
-	at          string
+	keys         input.KeyFlags
+	dir          string
+	system       bool
+	plain        bool
+	forMethod    string
+	example      bool
+	protos       input.ProtoFlags
+	readsMethod  input.MethodReader
+	methodToken  *input.MethodToken // by forMethod
+	rulesApplied bool               // including the rules of the key's issuer
+	namespaces   []string
+	roles        []string
+	permissions  []string
+	regex        string
+	ttl          time.Duration
+	maxTTL       time.Duration
+	noExpiry     bool
+	subject      string
+	issuer       string
+	audiences    []string
+	claims       []string
+	jsonClaims   []string
+	issuedAt     bool
+	at           string
 	plainOptions
 
 	tokenForm
@@ -120,7 +120,7 @@ func Token(d command.Deps, methods input.MethodReader) *cobra.Command {
 	fs.BoolVar(&o.refresh, "refresh", false, "keep a fresh token in --out until interrupted")
 	settings.Paths(fs, "key-dir")
 	settings.Outputs(fs, "out")
-	settings.NamesKeys(fs, "key-dir")
+	settings.SelectsKeys(fs, "key-dir")
 	settings.FlagOnly(fs, "at", "no-expiry", "for-method", "example")
 	settings.Keyed(fs, "token")
 	return cmd
@@ -155,7 +155,7 @@ const plainLifetime = 10 * time.Minute
 
 // request converts the flags to a token request; it is pure except for the clock.
 func (o tokenOptions) request(file *settings.Settings, now time.Time) (token.Request, error) {
-	permissions, err := o.grants()
+	permissions, err := o.requestedPermissions()
 	if err != nil {
 		return token.Request{}, err
 	}
@@ -209,7 +209,7 @@ func (o tokenOptions) extra(file *settings.Settings) ([]token.Claim, map[string]
 	for _, c := range file.Claims {
 		if !slices.ContainsFunc(given, func(other token.Claim) bool { return other.Name == c.Name }) {
 			list = append(list, c)
-			sources[c.Name] = file.At("token.claims")
+			sources[c.Name] = file.Position("token.claims")
 		}
 	}
 	return list, sources, nil
@@ -243,12 +243,12 @@ func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 		return err
 	}
 	if o.noExpiry {
-		d.Danger("this token never expires; it cannot be revoked (except by retiring its key)")
+		d.AlwaysWarn("this token never expires; it cannot be revoked (except by retiring its key)")
 	}
 	o.warn(d, m, now)
 	o.warnOfRoles(d)
 	if note := o.client().Note(); note != "" && o.wantsVariable() {
-		d.Say("note: %s", note)
+		d.Info("note: %s", note)
 	}
 	return d.WriteResult(o.out, text, files.Private, o.keys.Files)
 }

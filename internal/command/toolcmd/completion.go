@@ -27,7 +27,7 @@ func Completion(d command.Deps) *cobra.Command {
 		Short:       "Print a shell completion script",
 		Long:        completionText,
 		ValidArgs:   shells,
-		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+		Annotations: map[string]string{settings.IgnoresConfig: "yes"},
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 && cobra.OnlyValidArgs(cmd, args) == nil {
 				return nil

@@ -32,7 +32,7 @@ func Config(d command.Deps) *cobra.Command {
 		Short:       "Check jwtctl.yaml, or print its schema",
 		Long:        configText,
 		Args:        command.NoArguments,
-		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+		Annotations: map[string]string{settings.IgnoresConfig: "yes"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(configCheck(d), configSchema(d))
@@ -46,7 +46,7 @@ func configCheck(d command.Deps) *cobra.Command {
 		Short:       "Check jwtctl.yaml and what it names",
 		Long:        configCheckText,
 		Example:     "  jwtctl config check\n  jwtctl config check --online --format json ci/jwtctl.yaml",
-		Annotations: map[string]string{settings.NeedsNoFile: "yes"}, // it reads the file itself
+		Annotations: map[string]string{settings.IgnoresConfig: "yes"}, // it reads the file itself
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fault.New(fault.UsageError, "config check", "takes one file (got %d)", len(args))
@@ -71,7 +71,7 @@ func configSchema(d command.Deps) *cobra.Command {
 		Long:        configSchemaText,
 		Example:     "  jwtctl config schema > .jwtctl.schema.json",
 		Args:        command.NoArguments,
-		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+		Annotations: map[string]string{settings.IgnoresConfig: "yes"},
 		RunE: func(*cobra.Command, []string) error {
 			text, err := config.Schema()
 			if err != nil {

@@ -47,14 +47,14 @@ func runConfigCheck(cmd *cobra.Command, d command.Deps, o *configCheckOptions, a
 	}
 	r.OK = len(r.faults) == 0
 	if o.format == "json" {
-		return errors.Join(d.PrintJSON(r), answered(r.faults))
+		return errors.Join(d.PrintJSON(r), exitError(r.faults))
 	}
 	return errors.Join(printConfigReport(d, r), errors.Join(r.faults...))
 }
 
-// answered returns the exit code for faults that were already printed: that of the most
+// exitError returns the exit code for faults that were already printed: that of the most
 // severe.
-func answered(faults []error) error {
+func exitError(faults []error) error {
 	var gravest error
 	for _, f := range faults {
 		if gravest == nil || fault.ClassOf(f) > fault.ClassOf(gravest) {
@@ -64,7 +64,7 @@ func answered(faults []error) error {
 	if gravest == nil {
 		return nil
 	}
-	return console.AnsweredNo{Code: fault.CodeOf(gravest)}
+	return console.NegativeAnswer{Code: fault.CodeOf(gravest)}
 }
 
 // checkConfig opens everything that a.config names.
@@ -73,7 +73,7 @@ func checkConfig(ctx context.Context, d command.Deps, r *configReport, online bo
 	checkConfigKeys(ctx, d, r, online)
 	p := checkConfigPolicy(ctx, d, r)
 	for i, e := range d.Settings.Messages {
-		where := d.Settings.MessageAt(i)
+		where := d.Settings.MessagePosition(i)
 		m := configMessages{Files: e.Files, Method: e.Method, Type: e.Type}
 		if _, err := os.Stat(e.Files); err == nil {
 			m.Matched = 1
@@ -104,12 +104,12 @@ func checkConfig(ctx context.Context, d command.Deps, r *configReport, online bo
 
 func checkConfigKeys(ctx context.Context, d command.Deps, r *configReport, online bool) {
 	var all []*keys.Key
-	for i, place := range (&input.KeyFlags{}).Places(d) {
+	for i, place := range (&input.KeyFlags{}).Sources(d) {
 		if len(d.Settings.Keys) == 0 {
 			break // the default key is not named in the file
 		}
 		e := d.Settings.Keys[i]
-		where := d.Settings.KeyAt(i)
+		where := d.Settings.KeyPosition(i)
 		if place.Secret != nil {
 			if text, set := d.System.Getenv(e.Secret); !set || text == "" {
 				d.Warn("%s: variable %s is not set, so this key was not checked", where, e.Secret)
@@ -131,7 +131,7 @@ func checkConfigKeys(ctx context.Context, d command.Deps, r *configReport, onlin
 	}
 	flags := &input.SetFlags{}
 	for i, e := range d.Settings.KeySets {
-		where := d.Settings.KeySetAt(i)
+		where := d.Settings.KeySetPosition(i)
 		set, err := flags.Open(d, e, nil)
 		if err != nil {
 			r.fail(where, config.AsFault(err, where))

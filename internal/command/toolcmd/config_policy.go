@@ -22,7 +22,7 @@ func checkConfigLeeway(d command.Deps, r *configReport) {
 		return
 	}
 	if leeway, err := time.ParseDuration(text[0]); err == nil && (leeway < 0 || leeway > jws.MaxLeeway) {
-		r.fail("", fault.New(fault.ConfigInvalid, d.Settings.At("leeway"), "%s is not between 0 and %s", leeway, jws.MaxLeeway))
+		r.fail("", fault.New(fault.ConfigInvalid, d.Settings.Position("leeway"), "%s is not between 0 and %s", leeway, jws.MaxLeeway))
 	}
 }
 
@@ -38,7 +38,7 @@ func checkConfigPolicy(ctx context.Context, d command.Deps, r *configReport) *pl
 	}
 	set, err := protos.Load(ctx, d)
 	if err != nil {
-		r.fail("", namedIn(d, err))
+		r.fail("", withConfigLine(d, err))
 		return nil
 	}
 	read := policy.Read(set)
@@ -69,12 +69,12 @@ func checkConfigPolicy(ctx context.Context, d command.Deps, r *configReport) *pl
 	return p
 }
 
-// namedIn adds the line of the configuration to an error about an unreadable path.
-func namedIn(d command.Deps, err error) error {
+// withConfigLine adds the line of the configuration to an error about an unreadable path.
+func withConfigLine(d command.Deps, err error) error {
 	var f *fault.Error
 	for _, key := range []string{"protos", "descriptor_sets", "proto_paths"} {
 		if errors.As(err, &f) && slices.Contains(d.Settings.ValuePaths(key), f.What) {
-			return &fault.Error{Code: f.Code, What: d.Settings.At(key), Reason: f.Error(), Hint: f.Hint, Cause: f}
+			return &fault.Error{Code: f.Code, What: d.Settings.Position(key), Reason: f.Error(), Hint: f.Hint, Cause: f}
 		}
 	}
 	return err

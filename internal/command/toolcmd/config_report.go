@@ -88,20 +88,20 @@ func printConfigReport(d command.Deps, r *configReport) error {
 		if k.Signs {
 			use = "signs and verifies"
 		}
-		line("key", "%s (%s, from %s) %s%s%s", quote.Shorten(k.ID), k.Algorithm, k.From, use, ofIssuer(k.Issuer), withRules(k.Rules))
+		line("key", "%s (%s, from %s) %s%s%s", quote.Shorten(k.ID), k.Algorithm, k.From, use, issuerSuffix(k.Issuer), rulesSuffix(k.Rules))
 	}
 	for _, k := range r.KeySets {
 		held := "not fetched (use --online)"
 		if k.Keys != nil {
-			held = console.Counted(*k.Keys, "key", "keys")
+			held = console.Count(*k.Keys, "key", "keys")
 		}
-		line("key set", "%s%s (%s)%s", k.From, ofIssuer(k.Issuer), held, withRules(k.Rules))
+		line("key set", "%s%s (%s)%s", k.From, issuerSuffix(k.Issuer), held, rulesSuffix(k.Rules))
 	}
 	if p := r.Protos; p != nil {
-		line("protos", "%s; methods that validate something: %d of %d; message types with tokens: %d", console.Counted(p.Files, "file", "files"), p.Guarded, p.Methods, p.Messages)
+		line("protos", "%s; methods that validate something: %d of %d; message types with tokens: %d", console.Count(p.Files, "file", "files"), p.Guarded, p.Methods, p.Messages)
 	}
 	for _, m := range r.Messages {
-		line("messages", "%s: %s%s (%s)", m.Files, m.Method, m.Type, console.Counted(m.Matched, "file", "files"))
+		line("messages", "%s: %s%s (%s)", m.Files, m.Method, m.Type, console.Count(m.Matched, "file", "files"))
 	}
 	if r.OK {
 		return d.Print("%s\n", s.Good(quote.Printable(r.File)+" is valid"))
@@ -109,15 +109,15 @@ func printConfigReport(d command.Deps, r *configReport) error {
 	return nil
 }
 
-func ofIssuer(issuer string) string {
+func issuerSuffix(issuer string) string {
 	if issuer == "" {
 		return ""
 	}
 	return " for issuer " + quote.Shorten(issuer)
 }
 
-// withRules adds the rules for tokens to a line.
-func withRules(r *keys.Rules) string {
+// rulesSuffix adds the rules for tokens to a line.
+func rulesSuffix(r *keys.Rules) string {
 	if r == nil {
 		return ""
 	}

@@ -42,7 +42,7 @@ func Demo(d command.Deps, run Run) *cobra.Command {
 		Short:       "Run a tour of the commands in a temporary directory",
 		Long:        demoText,
 		Args:        command.NoArguments,
-		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+		Annotations: map[string]string{settings.IgnoresConfig: "yes"},
 		RunE:        func(cmd *cobra.Command, _ []string) error { return runDemo(cmd.Context(), d, run) },
 	}
 }
@@ -110,7 +110,7 @@ func (d *demo) temporalTour() error {
 	if err := d.run("token", "--system", "--key", next, "--format", "token", "--out", token); err != nil {
 		return err
 	}
-	if err := d.until(func() error { return d.quiet("inspect", "--jwks", set, "@"+token) }); err != nil {
+	if err := d.retry(func() error { return d.runQuiet("inspect", "--jwks", set, "@"+token) }); err != nil {
 		return err
 	}
 	return d.run("inspect", "--jwks", set, "@"+token)
@@ -147,11 +147,11 @@ func (d *demo) messageTour() error {
 	if err := d.write("tampered.json", bytes.Replace(data, []byte("alice"), []byte("mallory"), 1)); err != nil {
 		return err
 	}
-	if err := d.refused(append([]string{"verify", tampered}, common...)...); err != nil {
+	if err := d.runRefused(append([]string{"verify", tampered}, common...)...); err != nil {
 		return err
 	}
 	d.title("Annotations that form a cycle")
-	return d.refused("lint", d.path("endless.proto"))
+	return d.runRefused("lint", d.path("endless.proto"))
 }
 
 // write writes a file into the tour's folder.
@@ -159,8 +159,8 @@ func (d *demo) write(name string, data []byte) error {
 	return (files.Writer{}).Write(d.path(name), data, 0o600, true)
 }
 
-// refused is run for a command that must answer no.
-func (d *demo) refused(args ...string) error {
+// runRefused is run for a command that must answer no.
+func (d *demo) runRefused(args ...string) error {
 	err := d.run(args...)
 	if fault.ClassOf(err) != fault.Refused {
 		return errors.Join(err, fault.New(fault.Internal, "demo", "%s should have been refused", args[0]))
@@ -174,30 +174,30 @@ func (d *demo) title(text string) {
 	_ = d.Print("\n%s\n", d.OutStyles().Bold("# "+text))
 }
 
-// shown returns args as a person would type them.
-func (d *demo) shown(args []string) string {
+// commandLine returns args as a person would type them.
+func (d *demo) commandLine(args []string) string {
 	return strings.ReplaceAll(strings.Join(args, " "), d.folder+string(filepath.Separator), "")
 }
 
 // run prints a command, runs it, and prints its output.
 func (d *demo) run(args ...string) error {
-	_ = d.Print("%s jwtctl %s\n", d.OutStyles().Dim("$"), d.shown(args))
-	return d.execute(d.ctx, nearby{d.Out, d.folder + string(filepath.Separator)}, args)
+	_ = d.Print("%s jwtctl %s\n", d.OutStyles().Dim("$"), d.commandLine(args))
+	return d.execute(d.ctx, relativePaths{d.Out, d.folder + string(filepath.Separator)}, args)
 }
 
-// nearby shortens paths to what they are in the folder itself.
-type nearby struct {
+// relativePaths shortens paths to what they are in the folder itself.
+type relativePaths struct {
 	io.Writer
 	folder string
 }
 
-func (n nearby) Write(p []byte) (int, error) {
+func (n relativePaths) Write(p []byte) (int, error) {
 	_, err := n.Writer.Write(bytes.ReplaceAll(p, []byte(n.folder), nil))
 	return len(p), err
 }
 
-// quiet runs a command without printing.
-func (d *demo) quiet(args ...string) error { return d.execute(d.ctx, io.Discard, args) }
+// runQuiet runs a command without printing.
+func (d *demo) runQuiet(args ...string) error { return d.execute(d.ctx, io.Discard, args) }
 
 func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error {
 	sys := d.System
@@ -213,7 +213,7 @@ func (d *demo) execute(ctx context.Context, out io.Writer, args []string) error 
 
 // serve prints and starts a server, and returns when it responds. stop ends it.
 func (d *demo) serve(url string, args ...string) (stop func(), err error) {
-	_ = d.Print("%s jwtctl %s\n", d.OutStyles().Dim("$"), d.shown(args))
+	_ = d.Print("%s jwtctl %s\n", d.OutStyles().Dim("$"), d.commandLine(args))
 	ctx, cancel := context.WithCancel(d.ctx)
 	ended := make(chan error, 1)
 	go func() { ended <- d.execute(ctx, d.Out, args) }()
@@ -221,11 +221,11 @@ func (d *demo) serve(url string, args ...string) (stop func(), err error) {
 		cancel()
 		<-ended
 	}
-	err = d.until(func() error {
+	err = d.retry(func() error {
 		select {
 		case err := <-ended:
 			ended <- err
-			return stopped{err}
+			return serverStopped{err}
 		default:
 		}
 		_, err := os.Stat(url)
@@ -237,14 +237,14 @@ func (d *demo) serve(url string, args ...string) (stop func(), err error) {
 	return stop, err
 }
 
-// stopped is returned if the server ended before it responded.
-type stopped struct{ error }
+// serverStopped is returned if the server ended before it responded.
+type serverStopped struct{ error }
 
-// until retries until there is no error, for ten seconds.
-func (d *demo) until(ask func() error) error {
+// retry retries until there is no error, for ten seconds.
+func (d *demo) retry(ask func() error) error {
 	for range 200 {
 		err := ask()
-		if s, ended := err.(stopped); ended {
+		if s, ended := err.(serverStopped); ended {
 			return s.error
 		}
 		if err == nil {

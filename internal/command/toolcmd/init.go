@@ -43,7 +43,7 @@ func Init(d command.Deps) *cobra.Command {
 		Short:       "Write a jwtctl.yaml for a directory",
 		Long:        initText,
 		Example:     "  jwtctl init\n  jwtctl init -o - ./api",
-		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+		Annotations: map[string]string{settings.IgnoresConfig: "yes"},
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fault.New(fault.UsageError, "init", "takes one directory (got %d)", len(args))
@@ -78,7 +78,7 @@ func runInit(ctx context.Context, d command.Deps, o initOptions, dir string) err
 			return err
 		}
 	}
-	found, err := scaffold.Look(ctx, dir)
+	found, err := scaffold.Scan(ctx, dir)
 	if err != nil {
 		return err
 	}
@@ -89,15 +89,15 @@ func runInit(ctx context.Context, d command.Deps, o initOptions, dir string) err
 	if err := (files.Writer{}).Write(out, []byte(text), files.Shared, o.force); err != nil {
 		return err
 	}
-	tellFound(d, found)
+	printFound(d, found)
 	return d.Print("%s\n", out)
 }
 
-// tellFound prints what the file has, and what is left to do.
-func tellFound(d command.Deps, f *scaffold.Found) {
+// printFound prints what the file has, and what is left to do.
+func printFound(d command.Deps, f *scaffold.Found) {
 	count := func(n int, one, many string) {
 		if n > 0 {
-			d.Say("found %s", console.Counted(n, one, many))
+			d.Info("found %s", console.Count(n, one, many))
 		}
 	}
 	count(len(f.Methods), "method that validates something", "methods that validate something")
@@ -109,9 +109,9 @@ func tellFound(d command.Deps, f *scaffold.Found) {
 		d.Warn("the .proto files do not compile as found: correct proto_paths and protos")
 		d.Warn("%s", fault.All(f.Faulty)[0])
 	case len(f.Protos)+len(f.Sets) == 0:
-		d.Say("found no .proto file that imports jwtctl/v1/annotations.proto or kalix/annotations.proto")
+		d.Info("found no .proto file that imports jwtctl/v1/annotations.proto or kalix/annotations.proto")
 	}
-	d.Say("next: jwtctl config check")
+	d.Info("next: jwtctl config check")
 }
 
 // renderConfig returns the file. Missing settings are in it as comments.

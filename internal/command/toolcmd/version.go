@@ -22,7 +22,7 @@ func Version(d command.Deps) *cobra.Command {
 		Long:        versionText,
 		Example:     "  jwtctl version\n  jwtctl version --format json",
 		Args:        command.NoArguments,
-		Annotations: map[string]string{settings.NeedsNoFile: "yes"},
+		Annotations: map[string]string{settings.IgnoresConfig: "yes"},
 		RunE:        func(*cobra.Command, []string) error { return runVersion(d, format) },
 	}
 	settings.ChoiceVar(cmd.Flags(), &format, "format", "text", "output `FORMAT`: text or json", "text", "json")

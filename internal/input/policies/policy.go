@@ -128,7 +128,7 @@ func (f *Flags) ring(d command.Deps, cache *input.SetCache) (*keys.Ring, error) 
 		if list, err = f.Keys.Load(d); err != nil {
 			return nil, err
 		}
-		if list, err = f.Keys.Pinned(list); err != nil {
+		if list, err = f.Keys.Pin(list); err != nil {
 			return nil, err
 		}
 		if f.Keys.KeyID != "" && len(list) == 1 && !(f.Dev && f.Keys.KeyID == input.DevelopmentID) {

@@ -70,7 +70,7 @@ func readWords(counts map[string]int) string {
 	for _, pkg := range slices.Sorted(maps.Keys(counts)) {
 		text := strconv.Itoa(counts[pkg])
 		if len(parts) == 0 {
-			text = console.Counted(counts[pkg], "annotation", "annotations")
+			text = console.Count(counts[pkg], "annotation", "annotations")
 		}
 		parts = append(parts, text+" of "+pkg)
 	}
@@ -93,8 +93,8 @@ func (p *ProtoFlags) LoadOrFind(ctx context.Context, d command.Deps, names []str
 		return nil, err
 	}
 	set, found, err := p.LoadFound(ctx, d, tree, names)
-	if err == nil && found.Left() {
-		d.Say("checked %s", Looked(found, ""))
+	if err == nil && found.IsPartial() {
+		d.Info("checked %s", DescribeSearch(found, ""))
 	}
 	if err == nil && !set.Annotated() && len(names) == 0 {
 		return nil, notAnnotated(tree)
@@ -104,9 +104,9 @@ func (p *ProtoFlags) LoadOrFind(ctx context.Context, d command.Deps, names []str
 
 // Find searches sources below a folder, and warns of annotated ones that it skips.
 func (p *ProtoFlags) Find(ctx context.Context, d command.Deps, dir string) (*discover.Tree, error) {
-	tree, err := discover.Look(ctx, dir)
+	tree, err := discover.Scan(ctx, dir)
 	if err == nil {
-		for _, file := range tree.Passed() {
+		for _, file := range tree.Skipped() {
 			d.Warn("%s: may have JWT annotations, but was skipped: hidden directories, node_modules and links are searched only if named", quote.Printable(file))
 		}
 	}
@@ -134,9 +134,9 @@ func (p *ProtoFlags) LoadFound(ctx context.Context, d command.Deps, tree *discov
 	return set, found, err
 }
 
-// Looked describes what was read of a folder, after "looked at"; of says whose files they
+// DescribeSearch describes what was read of a folder, after "looked at"; of says whose files they
 // are, and may be empty.
-func Looked(found discover.Selection, of string) string {
+func DescribeSearch(found discover.Selection, of string) string {
 	return fmt.Sprintf("%d of %d .proto files%s: those with JWT annotations, and their directories; name a directory to check all of it", len(found.Protos), found.Total, of)
 }
 

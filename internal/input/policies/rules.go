@@ -12,7 +12,7 @@ import (
 func IssuerRules(f *config.File) []diff.IssuerRules {
 	var list []diff.IssuerRules
 	for _, e := range f.RuleEntries() {
-		list = append(list, diff.IssuerRules{Of: e.Of, Shown: e.Shown, Rules: e.Rules, At: descset.Position{File: f.Path, Line: e.Line, Column: 1}})
+		list = append(list, diff.IssuerRules{Name: e.Name, Shown: e.Shown, Rules: e.Rules, Pos: descset.Position{File: f.Path, Line: e.Line, Column: 1}})
 	}
 	return list
 }
@@ -20,7 +20,7 @@ func IssuerRules(f *config.File) []diff.IssuerRules {
 // ChecksOf returns the checks of tokens and messages set in f, ignoring flags and
 // variables.
 func ChecksOf(f *config.File) diff.Checks {
-	c := diff.Checks{At: descset.Position{File: f.Path, Line: 1, Column: 1}}
+	c := diff.Checks{Pos: descset.Position{File: f.Path, Line: 1, Column: 1}}
 	for _, value := range f.Values("leeway") {
 		c.Leeway, _ = time.ParseDuration(value) // validated when it was read
 	}
