@@ -39,7 +39,7 @@ func TestA30_WhereTheBearerTokenIs(t *testing.T) {
 		"BEARER":             {values: []string{"BEARER " + token}},
 		"no header":          {code: fault.TokenMissing},
 		"empty header":       {values: []string{""}, code: fault.TokenMissing},
-		"another scheme":     {values: []string{"Basic " + token}, code: fault.TokenMissing},
+		"wrong scheme":       {values: []string{"Basic " + token}, code: fault.TokenMissing},
 		"no scheme":          {values: []string{token}, code: fault.TokenMissing},
 		"no token":           {values: []string{"Bearer "}, code: fault.TokenMissing},
 		"A36 two values":     {values: []string{"Bearer " + token, "Bearer " + token}, code: fault.TokenMalformed},
@@ -58,7 +58,7 @@ func TestA30_WhereTheBearerTokenIs(t *testing.T) {
 				t.Fatal(err)
 			}
 			if sub, _ := got.Claims.Subject(); sub == nil || *sub != "alice" {
-				t.Errorf("subject %v", sub)
+				t.Errorf("got subject %v", sub)
 			}
 		})
 	}
@@ -86,21 +86,21 @@ func TestA31_A32_A33_BearerToken(t *testing.T) {
 		"A31 expires this second":        {method: "Any", claims: `{"exp":1769860800}`, code: fault.TokenExpired},
 		"A31 not yet valid":              {method: "Any", claims: `{"nbf":` + future + `}`, code: fault.TokenNotYetValid},
 		"A31 exp as a string":            {method: "Any", claims: `{"exp":"` + future + `"}`, code: fault.InvalidClaim},
-		"A31 another key, same id":       {method: "Any", claims: `{"sub":"a"}`, key: double, code: fault.SignatureInvalid},
-		"A31 another key":                {method: "Any", claims: `{"sub":"a"}`, key: stranger, code: fault.KeyNotFound},
+		"A31 other key, same id":         {method: "Any", claims: `{"sub":"a"}`, key: double, code: fault.SignatureInvalid},
+		"A31 unknown key":                {method: "Any", claims: `{"sub":"a"}`, key: stranger, code: fault.KeyNotFound},
 		"A31 bad signature, expired":     {method: "Issuers", claims: `{"exp":` + past + `}`, key: double, code: fault.SignatureInvalid},
-		"A32 the one issuer":             {method: "Issuers", claims: `{"iss":"my-issuer"}`},
-		"A32 the other issuer":           {method: "Issuers", claims: `{"iss":"my-other-issuer"}`},
-		"A32 a third issuer":             {method: "Issuers", claims: `{"iss":"your-issuer"}`, code: fault.IssuerNotAllowed},
+		"A32 first issuer":               {method: "Issuers", claims: `{"iss":"my-issuer"}`},
+		"A32 second issuer":              {method: "Issuers", claims: `{"iss":"my-other-issuer"}`},
+		"A32 unknown issuer":             {method: "Issuers", claims: `{"iss":"your-issuer"}`, code: fault.IssuerNotAllowed},
 		"A32 no issuer":                  {method: "Issuers", claims: `{"sub":"a"}`, code: fault.IssuerNotAllowed},
-		"A32 a prefix of the issuer":     {method: "Issuers", claims: `{"iss":"my-issue"}`, code: fault.IssuerNotAllowed},
-		"A32 the issuer in capitals":     {method: "Issuers", claims: `{"iss":"My-Issuer"}`, code: fault.IssuerNotAllowed},
-		"A32 an array of issuers":        {method: "Issuers", claims: `{"iss":["my-issuer"]}`, code: fault.InvalidClaim},
+		"A32 prefix of the issuer":       {method: "Issuers", claims: `{"iss":"my-issue"}`, code: fault.IssuerNotAllowed},
+		"A32 issuer in upper case":       {method: "Issuers", claims: `{"iss":"My-Issuer"}`, code: fault.IssuerNotAllowed},
+		"A32 array of issuers":           {method: "Issuers", claims: `{"iss":["my-issuer"]}`, code: fault.InvalidClaim},
 		"A32 null":                       {method: "Issuers", claims: `{"iss":null}`, code: fault.InvalidClaim},
 		"A32 expired, from wrong issuer": {method: "Issuers", claims: `{"iss":"x","exp":` + past + `}`, code: fault.TokenExpired},
-		"A33 the value":                  {method: "Static", claims: `{"role":"admin"}`},
-		"A33 another value":              {method: "Static", claims: `{"role":"user"}`, code: fault.StaticClaimMismatch},
-		"A33 no such claim":              {method: "Static", claims: `{}`, code: fault.StaticClaimMismatch},
+		"A33 value":                      {method: "Static", claims: `{"role":"admin"}`},
+		"A33 wrong value":                {method: "Static", claims: `{"role":"user"}`, code: fault.StaticClaimMismatch},
+		"A33 no claim":                   {method: "Static", claims: `{}`, code: fault.StaticClaimMismatch},
 		"A33 both":                       {method: "Both", claims: `{"iss":"my-issuer","role":"admin"}`},
 		"A33 wrong issuer, wrong value":  {method: "Both", claims: `{"iss":"x","role":"user"}`, code: fault.IssuerNotAllowed},
 	} {

@@ -39,7 +39,7 @@ func TestA37_RequestsOfACall(t *testing.T) {
 	for name, want := range tests {
 		for requests, code := range want {
 			if got := fault.CodeOf(callOf(w, name, requests, func(int) {})); got != code {
-				t.Errorf("%s with %d requests: %q, not %q", name, requests, got, code)
+				t.Errorf("%s with %d requests: got %q, want %q", name, requests, got, code)
 			}
 		}
 	}

@@ -44,18 +44,18 @@ func TestA90_A91_S57_DevelopmentTokens(t *testing.T) {
 		token string
 		code  fault.Code
 	}{
-		"A91 two padded parts":         {token: documentToken(good)},
-		"A91 two parts":                {token: unsigned(`{"alg":"none"}`, good)},
-		"A91 an empty third":           {token: unsigned(`{"alg":"none","kid":"dev"}`, good) + "."},
-		"A91 a signature":              {token: unsigned(`{"alg":"none"}`, good) + ".c2ln", code: fault.TokenMalformed},
-		"A91 a signed token":           {token: actual},
-		"S57 its signature is checked": {token: tampered(actual), code: fault.SignatureInvalid},
-		"S57 its signature taken away": {token: actual[:strings.LastIndexByte(actual, '.')+1], code: fault.TokenMalformed},
-		"S57 ES256 in two parts":       {token: unsigned(`{"alg":"ES256","kid":"k"}`, good), code: fault.TokenMalformed},
-		"S57 RS256, empty signature":   {token: unsigned(`{"alg":"RS256"}`, good) + ".", code: fault.TokenMalformed},
-		"S57 None":                     {token: unsigned(`{"alg":"None"}`, good) + ".", code: fault.AlgorithmNotAllowed},
-		"S57 another id":               {token: unsigned(`{"alg":"none","kid":"x"}`, good) + ".", code: fault.KeyNotFound},
-		"S57 the id of a real key":     {token: unsigned(`{"alg":"none","kid":"k"}`, good) + ".", code: fault.AlgorithmNotAllowed},
+		"A91 two padded parts":            {token: documentToken(good)},
+		"A91 two parts":                   {token: unsigned(`{"alg":"none"}`, good)},
+		"A91 empty third part":            {token: unsigned(`{"alg":"none","kid":"dev"}`, good) + "."},
+		"A91 with a signature":            {token: unsigned(`{"alg":"none"}`, good) + ".c2ln", code: fault.TokenMalformed},
+		"A91 signed token":                {token: actual},
+		"S57 signature of a signed token": {token: tampered(actual), code: fault.SignatureInvalid},
+		"S57 signature removed":           {token: actual[:strings.LastIndexByte(actual, '.')+1], code: fault.TokenMalformed},
+		"S57 ES256 in two parts":          {token: unsigned(`{"alg":"ES256","kid":"k"}`, good), code: fault.TokenMalformed},
+		"S57 RS256, empty signature":      {token: unsigned(`{"alg":"RS256"}`, good) + ".", code: fault.TokenMalformed},
+		"S57 None":                        {token: unsigned(`{"alg":"None"}`, good) + ".", code: fault.AlgorithmNotAllowed},
+		"S57 unknown id":                  {token: unsigned(`{"alg":"none","kid":"x"}`, good) + ".", code: fault.KeyNotFound},
+		"S57 id of a real key":            {token: unsigned(`{"alg":"none","kid":"k"}`, good) + ".", code: fault.AlgorithmNotAllowed},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out, err := w.Verify("M", inField(c.token), nil)
@@ -78,12 +78,12 @@ func TestA92_AllElseIsEnforced(t *testing.T) {
 		code         fault.Code
 		path         string
 	}{
-		"claims":        {claims: `{"role":"admin","sub":"a"}`, user: "a"},
-		"another claim": {claims: `{"role":"admin","sub":"a"}`, user: "b", code: fault.ClaimMismatch, path: "user"},
-		"no claim":      {claims: `{"role":"admin"}`, user: "b", code: fault.ClaimMissing, path: "user"},
-		"static claim":  {claims: `{"sub":"a"}`, user: "a", code: fault.StaticClaimMismatch, path: "tok"},
-		"expired":       {claims: `{"role":"admin","exp":` + past + `}`, code: fault.TokenExpired, path: "tok"},
-		"not expired":   {claims: `{"role":"admin","exp":` + future + `}`},
+		"claims":       {claims: `{"role":"admin","sub":"a"}`, user: "a"},
+		"wrong claim":  {claims: `{"role":"admin","sub":"a"}`, user: "b", code: fault.ClaimMismatch, path: "user"},
+		"no claim":     {claims: `{"role":"admin"}`, user: "b", code: fault.ClaimMissing, path: "user"},
+		"static claim": {claims: `{"sub":"a"}`, user: "a", code: fault.StaticClaimMismatch, path: "tok"},
+		"expired":      {claims: `{"role":"admin","exp":` + past + `}`, code: fault.TokenExpired, path: "tok"},
+		"not expired":  {claims: `{"role":"admin","exp":` + future + `}`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.Verify("M", `{"tok":"`+documentToken(c.claims)+`","user":"`+c.user+`"}`, nil)
@@ -127,19 +127,19 @@ func TestA91_A93_S58_SignedForDevelopmentAlone(t *testing.T) {
 		t.Error(err)
 	}
 	for name, setup := range map[string]policytest.Setup{
-		"neither":  {Keys: []*keys.Key{es256(t, "k", "")}},
-		"the key":  {Keys: []*keys.Key{keys.Development(""), es256(t, "k", "")}},
-		"the flag": {Keys: []*keys.Key{es256(t, "k", "")}, Verify: verify.Options{Development: true}},
+		"neither": {Keys: []*keys.Key{es256(t, "k", "")}},
+		"key":     {Keys: []*keys.Key{keys.Development(""), es256(t, "k", "")}},
+		"flag":    {Keys: []*keys.Key{es256(t, "k", "")}, Verify: verify.Options{Development: true}},
 	} {
 		w := policytest.New(t, development, setup)
 		_, err := w.Verify("Signed", dev.JSON(m), nil)
 		if fault.ClassOf(err) != fault.Refused {
-			t.Errorf("A93, %s alone: %v", name, err)
+			t.Errorf("A93, only the %s: %v", name, err)
 		}
 		for _, alg := range []string{"none", "None", "NONE", "nOnE", ""} {
 			_, err := w.Verify("M", inField(unsigned(`{"alg":"`+alg+`"}`, `{"role":"admin"}`)+"."), nil)
 			if fault.ClassOf(err) != fault.Refused {
-				t.Errorf("A93, %s alone, alg %q: %v", name, alg, err)
+				t.Errorf("A93, only the %s, alg %q: %v", name, alg, err)
 			}
 		}
 	}

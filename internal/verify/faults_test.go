@@ -43,6 +43,6 @@ func TestA42_FaultsAreLimited(t *testing.T) {
 	w := policytest.New(t, "message M { string tok = 1 [(kalix.field).jwt.token = true];\n"+fields.String()+"}", policytest.Setup{})
 	_, err := w.Verify("M", `{"tok":$({})`+values.String()+`}`, nil)
 	if n := strings.Count(fmt.Sprint(err), "\n") + 1; n != 20 {
-		t.Errorf("%d faults are told, want 20", n)
+		t.Errorf("got %d faults, want 20", n)
 	}
 }

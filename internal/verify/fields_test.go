@@ -21,69 +21,69 @@ message OneOf { string tok = 1 [(kalix.field).jwt = {token: true}]; oneof one { 
 
 func TestA45_Descend(t *testing.T) {
 	check(t, policytest.New(t, nests, policytest.Setup{}), map[string]row{
-		"top-level claims":         {of: "Descend", in: `{"tok":$({"y":"1"}),"c":{"y":"1"}}`, want: `{"tok":"…","c":{"y":"1"}}`},
-		"no object":                {of: "Descend", in: `{"tok":$({"c":{"y":"1"}}),"c":{"y":"1"}}`, code: fault.ClaimMissing, path: "c.y"},
-		"another value":            {of: "Descend", in: `{"tok":$({"y":"1"}),"c":{"y":"2"}}`, code: fault.ClaimMismatch, path: "c.y"},
-		"two levels":               {of: "DescendRaw", in: `{"tok":$({"y":"1"}),"c":{"d":{"y":"1"}}}`, want: `{"tok":"…","c":{"raw":{"y":"1"},"d":{"y":"1"}}}`},
-		"two levels, other":        {of: "DescendRaw", in: `{"tok":$({"y":"1"}),"c":{"d":{"y":"2"}}}`, code: fault.ClaimMismatch, path: "c.d.y"},
-		"not set, INCLUDE":         {of: "Descend", in: `{"tok":$({"y":"1"})}`, want: `{"tok":"…"}`},
-		"not set, EXTRACT":         {of: "Descend", in: `{"tok":$({"y":"1","f":"2"})}`, want: `{"tok":"…","c":{"f":"2"}}`},
-		"not set, EXTRACT of ''":   {of: "Descend", in: `{"tok":$({"f":""})}`, want: `{"tok":"…"}`},
-		"not set, does not fit":    {of: "Descend", in: `{"tok":$({"f":2})}`, code: fault.ClaimMismatch, path: "c.f"},
-		"not set, RAW":             {of: "DescendRaw", in: `{"tok":$({"q":"1"})}`, want: `{"tok":"…","c":{"raw":{"q":"1"}}}`},
-		"not set, nothing fits":    {of: "DescendRaw", in: `{"tok":$({"q":1})}`, want: `{"tok":"…"}`},
-		"not set, two levels":      {of: "DescendRaw", in: `{"tok":$({"f":"2","n":1})}`, want: `{"tok":"…","c":{"raw":{"f":"2"},"d":{"f":"2"}}}`},
-		"set and filled":           {of: "Descend", in: `{"tok":$({"y":"1","f":"2"}),"c":{"y":"1"}}`, want: `{"tok":"…","c":{"y":"1","f":"2"}}`},
-		"in a oneof":               {of: "Descend", in: `{"tok":$({"x":"1"}),"o":{"x":"1"}}`, want: `{"tok":"…","o":{"x":"1"}}`},
-		"S47 in a oneof, other":    {of: "Descend", in: `{"tok":$({"x":"1"}),"o":{"x":"2"}}`, code: fault.ClaimMismatch, path: "o.x"},
-		"a member that is no part": {of: "Descend", in: `{"tok":$({"x":"1"}),"d":{"y":"2"}}`, want: `{"tok":"…","d":{"y":"2"}}`},
+		"top-level claims":                 {of: "Descend", in: `{"tok":$({"y":"1"}),"c":{"y":"1"}}`, want: `{"tok":"…","c":{"y":"1"}}`},
+		"not an object":                    {of: "Descend", in: `{"tok":$({"c":{"y":"1"}}),"c":{"y":"1"}}`, code: fault.ClaimMissing, path: "c.y"},
+		"wrong value":                      {of: "Descend", in: `{"tok":$({"y":"1"}),"c":{"y":"2"}}`, code: fault.ClaimMismatch, path: "c.y"},
+		"two levels":                       {of: "DescendRaw", in: `{"tok":$({"y":"1"}),"c":{"d":{"y":"1"}}}`, want: `{"tok":"…","c":{"raw":{"y":"1"},"d":{"y":"1"}}}`},
+		"two levels, wrong value":          {of: "DescendRaw", in: `{"tok":$({"y":"1"}),"c":{"d":{"y":"2"}}}`, code: fault.ClaimMismatch, path: "c.d.y"},
+		"not set, INCLUDE":                 {of: "Descend", in: `{"tok":$({"y":"1"})}`, want: `{"tok":"…"}`},
+		"not set, EXTRACT":                 {of: "Descend", in: `{"tok":$({"y":"1","f":"2"})}`, want: `{"tok":"…","c":{"f":"2"}}`},
+		"not set, EXTRACT of ''":           {of: "Descend", in: `{"tok":$({"f":""})}`, want: `{"tok":"…"}`},
+		"not set, claim of wrong type":     {of: "Descend", in: `{"tok":$({"f":2})}`, code: fault.ClaimMismatch, path: "c.f"},
+		"not set, RAW":                     {of: "DescendRaw", in: `{"tok":$({"q":"1"})}`, want: `{"tok":"…","c":{"raw":{"q":"1"}}}`},
+		"not set, no matching claims":      {of: "DescendRaw", in: `{"tok":$({"q":1})}`, want: `{"tok":"…"}`},
+		"not set, two levels":              {of: "DescendRaw", in: `{"tok":$({"f":"2","n":1})}`, want: `{"tok":"…","c":{"raw":{"f":"2"},"d":{"f":"2"}}}`},
+		"set and filled":                   {of: "Descend", in: `{"tok":$({"y":"1","f":"2"}),"c":{"y":"1"}}`, want: `{"tok":"…","c":{"y":"1","f":"2"}}`},
+		"in a oneof":                       {of: "Descend", in: `{"tok":$({"x":"1"}),"o":{"x":"1"}}`, want: `{"tok":"…","o":{"x":"1"}}`},
+		"S47 in a oneof, other member set": {of: "Descend", in: `{"tok":$({"x":"1"}),"o":{"x":"2"}}`, code: fault.ClaimMismatch, path: "o.x"},
+		"claim of another field":           {of: "Descend", in: `{"tok":$({"x":"1"}),"d":{"y":"2"}}`, want: `{"tok":"…","d":{"y":"2"}}`},
 	})
 }
 
 func TestA46_Nest(t *testing.T) {
 	check(t, policytest.New(t, nests, policytest.Setup{}), map[string]row{
-		"the object":                    {of: "Nest", in: `{"tok":$({"c":{"x":"1"}}),"c":{"x":"1"}}`, want: `{"tok":"…","c":{"x":"1","raw":{"x":"1"}}}`},
-		"another value":                 {of: "Nest", in: `{"tok":$({"c":{"x":"1"}}),"c":{"x":"2"}}`, code: fault.ClaimMismatch, path: "c.x"},
+		"object":                        {of: "Nest", in: `{"tok":$({"c":{"x":"1"}}),"c":{"x":"1"}}`, want: `{"tok":"…","c":{"x":"1","raw":{"x":"1"}}}`},
+		"wrong value":                   {of: "Nest", in: `{"tok":$({"c":{"x":"1"}}),"c":{"x":"2"}}`, code: fault.ClaimMismatch, path: "c.x"},
 		"top-level claims":              {of: "Nest", in: `{"tok":$({"x":"1"}),"c":{"x":"1"}}`, code: fault.ClaimMissing, path: "c.x"},
-		"no object":                     {of: "Nest", in: `{"tok":$({"c":"1"}),"c":{"x":"1"}}`, code: fault.ClaimMismatch, path: "c"},
-		"no object, nothing to see":     {of: "Nest", in: `{"tok":$({"c":["1"]}),"c":{}}`, code: fault.ClaimMismatch, path: "c"},
+		"not an object":                 {of: "Nest", in: `{"tok":$({"c":"1"}),"c":{"x":"1"}}`, code: fault.ClaimMismatch, path: "c"},
+		"not an object, field empty":    {of: "Nest", in: `{"tok":$({"c":["1"]}),"c":{}}`, code: fault.ClaimMismatch, path: "c"},
 		"null":                          {of: "Nest", in: `{"tok":$({"c":null}),"c":{"x":"1"}}`, code: fault.ClaimMismatch, path: "c"},
 		"A48 name":                      {of: "Nest", in: `{"tok":$({"other":{"x":"1"}}),"named":{"x":"1"}}`, want: `{"tok":"…","named":{"x":"1","raw":{"x":"1"}}}`},
 		"A48 not the field's name":      {of: "Nest", in: `{"tok":$({"named":{"x":"1"}}),"named":{"x":"1"}}`, code: fault.ClaimMissing, path: "named.x"},
-		"members beside":                {of: "Nest", in: `{"tok":$({"c":{"x":"1","z":2}}),"c":{"x":"1","plain":"p"}}`, want: `{"tok":"…","c":{"x":"1","raw":{"x":"1"},"plain":"p"}}`},
-		"DESCEND within":                {of: "Nest", in: `{"tok":$({"c":{"y":"1"}}),"c":{"d":{"y":"2"}}}`, code: fault.ClaimMismatch, path: "c.d.y"},
-		"set, makes no claim":           {of: "Nest", in: `{"tok":$({}),"c":{"plain":"p"}}`, want: `{"tok":"…","c":{"plain":"p"}}`},
-		"not set, claim there":          {of: "Nest", in: `{"tok":$({"c":{"e":"1"}})}`, want: `{"tok":"…","c":{"e":"1","raw":{"e":"1"}}}`},
-		"not set, does not fit":         {of: "Nest", in: `{"tok":$({"c":{"e":1}})}`, code: fault.ClaimMismatch, path: "c.e"},
-		"not set, no object":            {of: "Nest", in: `{"tok":$({"c":"1"})}`, code: fault.ClaimMismatch, path: "c"},
+		"additional members":            {of: "Nest", in: `{"tok":$({"c":{"x":"1","z":2}}),"c":{"x":"1","plain":"p"}}`, want: `{"tok":"…","c":{"x":"1","raw":{"x":"1"},"plain":"p"}}`},
+		"DESCEND inside":                {of: "Nest", in: `{"tok":$({"c":{"y":"1"}}),"c":{"d":{"y":"2"}}}`, code: fault.ClaimMismatch, path: "c.d.y"},
+		"set, without claims":           {of: "Nest", in: `{"tok":$({}),"c":{"plain":"p"}}`, want: `{"tok":"…","c":{"plain":"p"}}`},
+		"not set, claim present":        {of: "Nest", in: `{"tok":$({"c":{"e":"1"}})}`, want: `{"tok":"…","c":{"e":"1","raw":{"e":"1"}}}`},
+		"not set, claim of wrong type":  {of: "Nest", in: `{"tok":$({"c":{"e":1}})}`, code: fault.ClaimMismatch, path: "c.e"},
+		"not set, claim not an object":  {of: "Nest", in: `{"tok":$({"c":"1"})}`, code: fault.ClaimMismatch, path: "c"},
 		"not set, nothing to fill":      {of: "Nest", in: `{"tok":$({"c":{"n":1}})}`, want: `{"tok":"…"}`},
 		"over a set oneof":              {of: "OneOf", in: `{"tok":$({"c":{"e":"1"}}),"s":"s"}`, code: fault.ClaimMismatch, path: "c"},
-		"RAW alone, beside a set oneof": {of: "OneOf", in: `{"tok":$({"c":{"k":"v"}}),"s":"s"}`, want: `{"tok":"…","s":"s"}`},
-		"beside a set oneof":            {of: "OneOf", in: `{"tok":$({"c":{"n":1}}),"s":"s"}`, want: `{"tok":"…","s":"s"}`},
+		"only RAW, next to a set oneof": {of: "OneOf", in: `{"tok":$({"c":{"k":"v"}}),"s":"s"}`, want: `{"tok":"…","s":"s"}`},
+		"next to a set oneof":           {of: "OneOf", in: `{"tok":$({"c":{"n":1}}),"s":"s"}`, want: `{"tok":"…","s":"s"}`},
 		"oneof":                         {of: "OneOf", in: `{"tok":$({"c":{"e":"1"}}),"c":{}}`, want: `{"tok":"…","c":{"e":"1","raw":{"e":"1"}}}`},
 	})
 }
 
 func TestA46_NestRepeated(t *testing.T) {
 	check(t, policytest.New(t, nests, policytest.Setup{}), map[string]row{
-		"the array":               {of: "List", in: `{"tok":$({"os":[{"x":"1"},{"x":"2"}]}),"os":[{"x":"1"},{"x":"2"}]}`, want: `{"tok":"…","os":[{"x":"1"},{"x":"2"}]}`},
-		"another order":           {of: "List", in: `{"tok":$({"os":[{"x":"1"},{"x":"2"}]}),"os":[{"x":"2"},{"x":"1"}]}`, code: fault.ClaimMismatch, path: "os[0].x"},
-		"one is another":          {of: "List", in: `{"tok":$({"os":[{"x":"1"},{"x":"2"}]}),"os":[{"x":"1"},{"x":"3"}]}`, code: fault.ClaimMismatch, path: "os[1].x"},
-		"one is empty":            {of: "List", in: `{"tok":$({"os":[{"x":"1"},{}]}),"os":[{"x":"1"},{}]}`, want: `{"tok":"…","os":[{"x":"1"},{}]}`},
-		"fewer":                   {of: "List", in: `{"tok":$({"os":[{"x":"1"},{"x":"2"}]}),"os":[{"x":"1"}]}`, code: fault.ClaimMismatch, path: "os"},
-		"more, of empty ones":     {of: "List", in: `{"tok":$({"os":[{"x":"1"}]}),"os":[{"x":"1"},{}]}`, code: fault.ClaimMismatch, path: "os"},
-		"an object":               {of: "List", in: `{"tok":$({"os":{"x":"1"}}),"os":[{"x":"1"}]}`, code: fault.ClaimMismatch, path: "os"},
-		"an array of texts":       {of: "List", in: `{"tok":$({"os":["1"]}),"os":[{"x":"1"}]}`, code: fault.ClaimMismatch, path: "os"},
-		"no claim":                {of: "List", in: `{"tok":$({}),"os":[{}]}`, code: fault.ClaimMissing, path: "os"},
-		"empty, nothing checked":  {of: "List", in: `{"tok":$({"os":[{"x":"1"}]}),"os":[]}`, want: `{"tok":"…"}`},
-		"each filled":             {of: "List", in: `{"tok":$({"cs":[{"e":"1"},{"e":"2"}]}),"cs":[{"plain":"p"},{"e":"2"}]}`, want: `{"tok":"…","cs":[{"e":"1","raw":{"e":"1"},"plain":"p"},{"e":"2","raw":{"e":"2"}}]}`},
-		"empty, filled":           {of: "List", in: `{"tok":$({"cs":[{"n":1},{"e":"2"}]})}`, want: `{"tok":"…","cs":[{},{"e":"2","raw":{"e":"2"}}]}`},
-		"empty, nothing fits":     {of: "List", in: `{"tok":$({"cs":[{"n":1},{}]})}`, want: `{"tok":"…"}`},
-		"empty, one is bad":       {of: "List", in: `{"tok":$({"cs":[{"e":"1"},{"e":2}]})}`, code: fault.ClaimMismatch, path: "cs[1].e"},
-		"empty, one is no object": {of: "List", in: `{"tok":$({"cs":[{"e":"1"},2]})}`, code: fault.ClaimMismatch, path: "cs"},
-		"empty, the first filled": {of: "List", in: `{"tok":$({"cs":[{"e":"2"},{"n":1}]})}`, want: `{"tok":"…","cs":[{"e":"2","raw":{"e":"2"}},{}]}`},
-		"empty, nothing to fill":  {of: "List", in: `{"tok":$({"os":"1"})}`, want: `{"tok":"…"}`},
-		"empty, no array":         {of: "List", in: `{"tok":$({"cs":{"e":"1"}})}`, code: fault.ClaimMismatch, path: "cs"},
+		"array":                            {of: "List", in: `{"tok":$({"os":[{"x":"1"},{"x":"2"}]}),"os":[{"x":"1"},{"x":"2"}]}`, want: `{"tok":"…","os":[{"x":"1"},{"x":"2"}]}`},
+		"other order":                      {of: "List", in: `{"tok":$({"os":[{"x":"1"},{"x":"2"}]}),"os":[{"x":"2"},{"x":"1"}]}`, code: fault.ClaimMismatch, path: "os[0].x"},
+		"one element differs":              {of: "List", in: `{"tok":$({"os":[{"x":"1"},{"x":"2"}]}),"os":[{"x":"1"},{"x":"3"}]}`, code: fault.ClaimMismatch, path: "os[1].x"},
+		"one element empty":                {of: "List", in: `{"tok":$({"os":[{"x":"1"},{}]}),"os":[{"x":"1"},{}]}`, want: `{"tok":"…","os":[{"x":"1"},{}]}`},
+		"fewer":                            {of: "List", in: `{"tok":$({"os":[{"x":"1"},{"x":"2"}]}),"os":[{"x":"1"}]}`, code: fault.ClaimMismatch, path: "os"},
+		"additional empty elements":        {of: "List", in: `{"tok":$({"os":[{"x":"1"}]}),"os":[{"x":"1"},{}]}`, code: fault.ClaimMismatch, path: "os"},
+		"object":                           {of: "List", in: `{"tok":$({"os":{"x":"1"}}),"os":[{"x":"1"}]}`, code: fault.ClaimMismatch, path: "os"},
+		"array of strings":                 {of: "List", in: `{"tok":$({"os":["1"]}),"os":[{"x":"1"}]}`, code: fault.ClaimMismatch, path: "os"},
+		"no claim":                         {of: "List", in: `{"tok":$({}),"os":[{}]}`, code: fault.ClaimMissing, path: "os"},
+		"empty, nothing checked":           {of: "List", in: `{"tok":$({"os":[{"x":"1"}]}),"os":[]}`, want: `{"tok":"…"}`},
+		"each filled":                      {of: "List", in: `{"tok":$({"cs":[{"e":"1"},{"e":"2"}]}),"cs":[{"plain":"p"},{"e":"2"}]}`, want: `{"tok":"…","cs":[{"e":"1","raw":{"e":"1"},"plain":"p"},{"e":"2","raw":{"e":"2"}}]}`},
+		"empty, filled":                    {of: "List", in: `{"tok":$({"cs":[{"n":1},{"e":"2"}]})}`, want: `{"tok":"…","cs":[{},{"e":"2","raw":{"e":"2"}}]}`},
+		"empty, claim of wrong type":       {of: "List", in: `{"tok":$({"cs":[{"n":1},{}]})}`, want: `{"tok":"…"}`},
+		"empty, one element invalid":       {of: "List", in: `{"tok":$({"cs":[{"e":"1"},{"e":2}]})}`, code: fault.ClaimMismatch, path: "cs[1].e"},
+		"empty, one element not an object": {of: "List", in: `{"tok":$({"cs":[{"e":"1"},2]})}`, code: fault.ClaimMismatch, path: "cs"},
+		"empty, first element filled":      {of: "List", in: `{"tok":$({"cs":[{"e":"2"},{"n":1}]})}`, want: `{"tok":"…","cs":[{"e":"2","raw":{"e":"2"}},{}]}`},
+		"empty, nothing to fill":           {of: "List", in: `{"tok":$({"os":"1"})}`, want: `{"tok":"…"}`},
+		"empty, claim not an array":        {of: "List", in: `{"tok":$({"cs":{"e":"1"}})}`, code: fault.ClaimMismatch, path: "cs"},
 	})
 }
 
@@ -108,16 +108,16 @@ message Deep { map<string,string> raw = 1 [(kalix.field).jwt = {claim: RAW}]; }
 message Owner { string tok = 1 [(kalix.field).jwt = {token: true}]; Deep deep = 2 [(kalix.field).jwt = {claim: NEST}]; }
 `, policytest.Setup{})
 	check(t, w, map[string]row{
-		"each its own": {in: `{"tok":$({"sub":"s","b":true,"n":1,"f":1.5,"c":"RED","o":{"s":"x"},"a":["x"],"z":null})}`,
+		"separate entries": {in: `{"tok":$({"sub":"s","b":true,"n":1,"f":1.5,"c":"RED","o":{"s":"x"},"a":["x"],"z":null})}`,
 			want: `{"tok":"…","texts":{"c":"RED","sub":"s"},"bools":{"b":true},"ints":{"n":1},"doubles":{"f":1.5,"n":1},"colors":{"c":"RED"},"messages":{"o":{"s":"x"}}}`},
-		"entries that came in are dropped": {in: `{"tok":$({"k":"token"}),"texts":{"k":"body","admin":"true"},"bools":{"admin":true}}`, want: `{"tok":"…","texts":{"k":"token"}}`},
-		"INCLUDE counts beside":            {in: `{"tok":$({"user":"a"}),"user":"b"}`, code: fault.ClaimMismatch, path: "user"},
-		"S48 out of range, not integral":   {in: `{"tok":$({"n":3000000000,"m":1.5,"k":1.0}) }`, want: `{"tok":"…","ints":{"k":1},"doubles":{"k":1,"m":1.5,"n":3000000000}}`},
-		"base64":                           {of: "Bytes", in: `{"tok":$({"a":"aGk=","b":"!","c":1})}`, want: `{"tok":"…","raw":{"a":"aGk="}}`},
-		"only of its own level":            {of: "Owner", in: `{"tok":$({"top":"1","deep":{"in":"2"}}),"deep":{"raw":{"x":"body"}}}`, want: `{"tok":"…","deep":{"raw":{"in":"2"}}}`},
-		"dropped with no object":           {of: "Owner", in: `{"tok":$({}),"deep":{"raw":{"x":"body"}}}`, want: `{"tok":"…","deep":{}}`},
-		"of nested tokens":                 {of: "Around", in: `{"all":[{"tok":$({"a":"1"}),"raw":{"x":"body"}}]}`, want: `{"all":[{"raw":{"a":"1"},"tok":"…"}]}`},
-		"dropped without a token":          {of: "Around", in: `{"raw":{"x":"body"},"deep":{"raw":{"x":"body"}},"deeps":[{"raw":{"x":"body"}}]}`, want: `{"deep":{},"deeps":[{}]}`},
+		"received entries are dropped":   {in: `{"tok":$({"k":"token"}),"texts":{"k":"body","admin":"true"},"bools":{"admin":true}}`, want: `{"tok":"…","texts":{"k":"token"}}`},
+		"with INCLUDE":                   {in: `{"tok":$({"user":"a"}),"user":"b"}`, code: fault.ClaimMismatch, path: "user"},
+		"S48 out of range, not integral": {in: `{"tok":$({"n":3000000000,"m":1.5,"k":1.0}) }`, want: `{"tok":"…","ints":{"k":1},"doubles":{"k":1,"m":1.5,"n":3000000000}}`},
+		"base64":                         {of: "Bytes", in: `{"tok":$({"a":"aGk=","b":"!","c":1})}`, want: `{"tok":"…","raw":{"a":"aGk="}}`},
+		"only the own level":             {of: "Owner", in: `{"tok":$({"top":"1","deep":{"in":"2"}}),"deep":{"raw":{"x":"body"}}}`, want: `{"tok":"…","deep":{"raw":{"in":"2"}}}`},
+		"dropped without an object":      {of: "Owner", in: `{"tok":$({}),"deep":{"raw":{"x":"body"}}}`, want: `{"tok":"…","deep":{}}`},
+		"in nested tokens":               {of: "Around", in: `{"all":[{"tok":$({"a":"1"}),"raw":{"x":"body"}}]}`, want: `{"all":[{"raw":{"a":"1"},"tok":"…"}]}`},
+		"dropped without a token":        {of: "Around", in: `{"raw":{"x":"body"},"deep":{"raw":{"x":"body"}},"deeps":[{"raw":{"x":"body"}}]}`, want: `{"deep":{},"deeps":[{}]}`},
 	})
 }
 
@@ -135,6 +135,6 @@ message M { string tok = 1 [(kalix.field).jwt = {token: true}]; string user = 2 
 		t.Error("tokens of a refused message")
 	}
 	if after := w.JSON(m); after != before {
-		t.Errorf("was %s\nis %s", before, after)
+		t.Errorf("got %[2]s\nwant %[1]s", before, after)
 	}
 }

@@ -33,17 +33,17 @@ func TestA20_A21_A22_KeyOfAMessageToken(t *testing.T) {
 		key        *keys.Key
 		code       fault.Code
 	}{
-		"A20 the issuer's key":               {of: "A", claims: `{"iss":"a"}`, key: a},
-		"A20 another issuer's key":           {of: "A", claims: `{"iss":"a"}`, key: b, code: fault.KeyNotFound},
-		"A20 a key without issuer":           {of: "A", claims: `{"iss":"a"}`, key: free, code: fault.KeyNotFound},
-		"A20 an unknown issuer, free key":    {of: "C", claims: `{"iss":"c"}`, key: free},
-		"A20 an unknown issuer, bound key":   {of: "C", claims: `{"iss":"c"}`, key: a, code: fault.KeyNotFound},
-		"A20 no issuer, any key":             {of: "M", claims: `{}`, key: b},
-		"A50 the key's issuer is not enough": {of: "B", claims: `{"iss":"a"}`, key: a, code: fault.IssuerNotAllowed},
-		"A21 unknown id":                     {of: "M", claims: `{}`, key: as(free, "other"), code: fault.KeyNotFound},
-		"A21 the id of another key":          {of: "M", claims: `{}`, key: as(free, "k-b"), code: fault.SignatureInvalid},
-		"A22 the id of another algorithm":    {of: "M", claims: `{}`, key: as(free, "k-rs"), code: fault.AlgorithmNotAllowed},
-		"A22 RS256":                          {of: "M", claims: `{}`, key: rs},
+		"A20 key of the issuer":                  {of: "A", claims: `{"iss":"a"}`, key: a},
+		"A20 key of another issuer":              {of: "A", claims: `{"iss":"a"}`, key: b, code: fault.KeyNotFound},
+		"A20 unbound key":                        {of: "A", claims: `{"iss":"a"}`, key: free, code: fault.KeyNotFound},
+		"A20 unknown issuer, unbound key":        {of: "C", claims: `{"iss":"c"}`, key: free},
+		"A20 unknown issuer, bound key":          {of: "C", claims: `{"iss":"c"}`, key: a, code: fault.KeyNotFound},
+		"A20 no issuer, any key":                 {of: "M", claims: `{}`, key: b},
+		"A50 issuer of the key is not enough":    {of: "B", claims: `{"iss":"a"}`, key: a, code: fault.IssuerNotAllowed},
+		"A21 unknown id":                         {of: "M", claims: `{}`, key: as(free, "other"), code: fault.KeyNotFound},
+		"A21 id of another key":                  {of: "M", claims: `{}`, key: as(free, "k-b"), code: fault.SignatureInvalid},
+		"A22 id of a key with another algorithm": {of: "M", claims: `{}`, key: as(free, "k-rs"), code: fault.AlgorithmNotAllowed},
+		"A22 RS256":                              {of: "M", claims: `{}`, key: rs},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := w.Verify(c.of, inField(signed(t, c.key, c.claims)), nil)
@@ -67,15 +67,15 @@ func TestA23_KeyToSignWith(t *testing.T) {
 		ring    []*keys.Key
 		want    string
 	}{
-		"the first issuer's":      {of: "A", ring: []*keys.Key{b, free, public, a}, want: "k-a"},
-		"not the second issuer's": {of: "A", ring: []*keys.Key{b, free}, want: "k-free"},
-		"else one without issuer": {of: "C", ring: []*keys.Key{a, b, free, free2}, want: "k-free"},
-		"no issuer, the first":    {of: "M", ring: []*keys.Key{public, b, free}, want: "k-b"},
-		"--kid overrides":         {of: "A", kid: "k-free2", ring: []*keys.Key{a, free, free2}, want: "k-free2"},
-		"none of the issuer":      {of: "A", ring: []*keys.Key{b}},
-		"none that can sign":      {of: "A", ring: []*keys.Key{public}},
-		"--kid that there is not": {of: "A", kid: "x", ring: []*keys.Key{a}},
-		"--kid that can't sign":   {of: "A", kid: "k-a0", ring: []*keys.Key{a, public}},
+		"key of the first issuer":  {of: "A", ring: []*keys.Key{b, free, public, a}, want: "k-a"},
+		"key of the second issuer": {of: "A", ring: []*keys.Key{b, free}, want: "k-free"},
+		"else an unbound key":      {of: "C", ring: []*keys.Key{a, b, free, free2}, want: "k-free"},
+		"no issuer, the first":     {of: "M", ring: []*keys.Key{public, b, free}, want: "k-b"},
+		"--kid overrides":          {of: "A", kid: "k-free2", ring: []*keys.Key{a, free, free2}, want: "k-free2"},
+		"no key of the issuer":     {of: "A", ring: []*keys.Key{b}},
+		"no key that can sign":     {of: "A", ring: []*keys.Key{public}},
+		"unknown --kid":            {of: "A", kid: "x", ring: []*keys.Key{a}},
+		"--kid that cannot sign":   {of: "A", kid: "k-a0", ring: []*keys.Key{a, public}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := policytest.New(t, withIssuers, policytest.Setup{Keys: c.ring, SignKID: c.kid})

@@ -148,7 +148,7 @@ func (l *lab) hold(wire []byte, g policytest.Given) {
 	out, m, err := l.Accept(wire, g.Bearer)
 	if err != nil {
 		if fault.ClassOf(err) != fault.Refused {
-			l.Fatalf("neither passed nor refused: %v\n%x\n%s", err, wire, l.Schema.Text)
+			l.Fatalf("neither accepted nor refused: %v\n%x\n%s", err, wire, l.Schema.Text)
 		}
 		return
 	}
@@ -164,7 +164,7 @@ func (l *lab) hold(wire []byte, g policytest.Given) {
 				d.Hazard = policytest.Unspecified
 			}
 			if d.Hazard == policytest.NoHazard || len(l.warned) == 0 {
-				l.Fatalf("passes, and lint is silent (%q)\n%s: %s\nin  %x\nout %x\n%v\n%s", d.Hazard, r.name, d.Text, wire, out, seen, l.Schema.Text)
+				l.Fatalf("accepted without a lint warning (%q)\n%s: %s\nin  %x\nout %x\n%v\n%s", d.Hazard, r.name, d.Text, wire, out, seen, l.Schema.Text)
 			}
 		}
 		if l.Method.Request != nil {
@@ -191,7 +191,7 @@ func (l *lab) asSigned(report *policytest.Report, name string, out []byte) {
 func (l *lab) again(out []byte, m *dynamicpb.Message, g policytest.Given) {
 	twice, _, err := l.Accept(out, g.Bearer)
 	if err != nil || !bytes.Equal(twice, out) {
-		l.Fatalf("what passed once: %v\n%x\n%x\n%s", err, out, twice, l.Schema.Text)
+		l.Fatalf("an accepted message is refused: %v\n%x\n%x\n%s", err, out, twice, l.Schema.Text)
 	}
 	text, err := l.Codec.Write(m, message.Form{})
 	if err != nil {
@@ -205,9 +205,9 @@ func (l *lab) again(out []byte, m *dynamicpb.Message, g policytest.Given) {
 		_, err = l.Verifier.Message(context.Background(), l.Method.Request, printed, g.Bearer)
 	}
 	if err != nil {
-		l.Fatalf("what verify printed: %v\n%s\n%s", err, text, l.Schema.Text)
+		l.Fatalf("the output of verify is refused: %v\n%s\n%s", err, text, l.Schema.Text)
 	}
 	if back, err := l.Codec.Write(printed, message.Form{}); err != nil || !bytes.Equal(back, text) {
-		l.Fatalf("printed twice: %v\n%s\n%s", err, text, back)
+		l.Fatalf("the second output differs: %v\n%s\n%s", err, text, back)
 	}
 }

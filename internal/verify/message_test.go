@@ -22,24 +22,24 @@ message Both {
 message None { string user = 1; }
 `, policytest.Setup{})
 	check(t, w, map[string]row{
-		"a string field":                   {in: `{"tok":$({"user":"a"}),"user":"a"}`, want: `{"tok":"…","user":"a"}`},
-		"the bearer token is no stand-in":  {in: `{"user":"a"}`, bearer: `{"user":"a"}`, code: fault.TokenMissing, path: "tok"},
-		"the bearer token":                 {of: "Bearer", in: `{"user":"a"}`, bearer: `{"user":"a"}`, want: `{"user":"a"}`},
-		"the bearer token says another":    {of: "Bearer", in: `{"user":"a"}`, bearer: `{"user":"b"}`, code: fault.ClaimMismatch, path: "user"},
+		"string field":                     {in: `{"tok":$({"user":"a"}),"user":"a"}`, want: `{"tok":"…","user":"a"}`},
+		"bearer token does not replace it": {in: `{"user":"a"}`, bearer: `{"user":"a"}`, code: fault.TokenMissing, path: "tok"},
+		"bearer token":                     {of: "Bearer", in: `{"user":"a"}`, bearer: `{"user":"a"}`, want: `{"user":"a"}`},
+		"bearer token with a wrong claim":  {of: "Bearer", in: `{"user":"a"}`, bearer: `{"user":"b"}`, code: fault.ClaimMismatch, path: "user"},
 		"no bearer token":                  {of: "Bearer", in: `{"user":"a"}`, code: fault.TokenMissing, path: verify.BearerPath},
-		"the bearer token before a field":  {of: "Both", in: `{"user":"a"}`, bearer: `{"user":"a"}`, want: `{"user":"a"}`},
-		"the field's token does not count": {of: "Both", in: `{"tok":$({"user":"a"}),"user":"a"}`, bearer: `{"user":"b"}`, code: fault.ClaimMismatch, path: "user"},
-		"no token at all":                  {of: "None", in: `{"user":"a"}`, code: fault.PolicyInvalid, path: "t.None"},
+		"bearer token before a field":      {of: "Both", in: `{"user":"a"}`, bearer: `{"user":"a"}`, want: `{"user":"a"}`},
+		"token in the field is ignored":    {of: "Both", in: `{"tok":$({"user":"a"}),"user":"a"}`, bearer: `{"user":"b"}`, code: fault.ClaimMismatch, path: "user"},
+		"no token option":                  {of: "None", in: `{"user":"a"}`, code: fault.PolicyInvalid, path: "t.None"},
 	})
 	token := w.Token(`{"user":"a"}`)
 	p, m := w.Message("Bytes", `{"user":"a"}`)
 	m.Set(p.Token.Field, bytesValue(token))
 	if got, err := w.Verifier.Message(context.Background(), p, m, nil); err != nil || len(got) != 1 || got[0].Path != "tok" {
-		t.Errorf("a bytes field: %v %v", got, err)
+		t.Errorf("bytes field: %v %v", got, err)
 	}
 	p2, m2 := w.Message("Bearer", `{"user":"a"}`)
 	if got, err := w.Verifier.Message(context.Background(), p2, m2, w.Bearer(`{"user":"a"}`)); err != nil || len(got) != 1 || got[0].Path != verify.BearerPath {
-		t.Errorf("the bearer token: %v %v", got, err)
+		t.Errorf("bearer token: %v %v", got, err)
 	}
 	m.Set(p.Token.Field, bytesValue(token+"\xff"))
 	_, err := w.Verifier.Message(context.Background(), p, m, nil)
@@ -55,28 +55,28 @@ message Static { string tok = 1 [(kalix.field).jwt = {token: true static_claim: 
 message Outer { string tok = 1 [(kalix.field).jwt = {token: true}]; string user = 2 [(kalix.field).jwt = {claim: EXTRACT}]; M inner = 3 [(kalix.field).jwt = {token: true}]; }
 `, policytest.Setup{})
 	check(t, w, map[string]row{
-		"A41 good":              {in: `{"tok":$({"user":"a"})}`, want: `{"tok":"…","user":"a"}`},
-		"A41 absent":            {in: `{"user":"a"}`, code: fault.TokenMissing, path: "tok"},
-		"A41 empty":             {in: `{"tok":""}`, code: fault.TokenMissing, path: "tok"},
-		"A41 null":              {in: `{"tok":null}`, code: fault.TokenMissing, path: "tok"},
-		"A41 optional, empty":   {of: "Optional", in: `{"tok":""}`, code: fault.TokenMissing, path: "tok"},
-		"A41 optional":          {of: "Optional", in: `{"tok":$({})}`, want: `{"tok":"…"}`},
-		"A41 malformed":         {in: `{"tok":"eyJhbGciOiJFUzI1NiJ9.e30"}`, code: fault.TokenMalformed, path: "tok"},
-		"A41 with white space":  {in: `{"tok":" ` + w.Token(`{}`) + `"}`, code: fault.TokenMalformed, path: "tok"},
-		"A41 with a scheme":     {in: `{"tok":"Bearer ` + w.Token(`{}`) + `"}`, code: fault.TokenMalformed, path: "tok"},
-		"A41 expired":           {in: `{"tok":$({"exp":` + past + `})}`, code: fault.TokenExpired, path: "tok"},
-		"A41 not expired":       {in: `{"tok":$({"exp":` + future + `})}`, want: `{"tok":"…"}`},
-		"A41 not yet":           {in: `{"tok":$({"nbf":` + future + `})}`, code: fault.TokenNotYetValid, path: "tok"},
-		"A41 signature":         {in: inField(tampered(w.Token(`{"user":"a"}`))), code: fault.SignatureInvalid, path: "tok"},
-		"A41 nothing of it":     {of: "Outer", in: `{"tok":$({"user":"a"}),"inner":{"tok":$({"exp":` + past + `})}}`, code: fault.TokenExpired, path: "inner.tok"},
-		"A50 the first":         {of: "Issuer", in: `{"tok":$({"iss":"me"})}`, want: `{"tok":"…"}`},
-		"A50 the second":        {of: "Issuer", in: `{"tok":$({"iss":"you"})}`, want: `{"tok":"…"}`},
-		"A50 another":           {of: "Issuer", in: `{"tok":$({"iss":"them"})}`, code: fault.IssuerNotAllowed, path: "tok"},
-		"A50 none":              {of: "Issuer", in: `{"tok":$({"sub":"me"})}`, code: fault.IssuerNotAllowed, path: "tok"},
-		"A75 the token's own":   {of: "Static", in: `{"tok":$({"role":"admin"})}`, want: `{"tok":"…"}`},
-		"A75 another, in token": {of: "Static", in: `{"tok":$({"role":"secret"})}`, code: fault.StaticClaimMismatch, path: "tok"},
+		"A41 valid":                    {in: `{"tok":$({"user":"a"})}`, want: `{"tok":"…","user":"a"}`},
+		"A41 absent":                   {in: `{"user":"a"}`, code: fault.TokenMissing, path: "tok"},
+		"A41 empty":                    {in: `{"tok":""}`, code: fault.TokenMissing, path: "tok"},
+		"A41 null":                     {in: `{"tok":null}`, code: fault.TokenMissing, path: "tok"},
+		"A41 optional, empty":          {of: "Optional", in: `{"tok":""}`, code: fault.TokenMissing, path: "tok"},
+		"A41 optional":                 {of: "Optional", in: `{"tok":$({})}`, want: `{"tok":"…"}`},
+		"A41 malformed":                {in: `{"tok":"eyJhbGciOiJFUzI1NiJ9.e30"}`, code: fault.TokenMalformed, path: "tok"},
+		"A41 with white space":         {in: `{"tok":" ` + w.Token(`{}`) + `"}`, code: fault.TokenMalformed, path: "tok"},
+		"A41 with a scheme":            {in: `{"tok":"Bearer ` + w.Token(`{}`) + `"}`, code: fault.TokenMalformed, path: "tok"},
+		"A41 expired":                  {in: `{"tok":$({"exp":` + past + `})}`, code: fault.TokenExpired, path: "tok"},
+		"A41 not expired":              {in: `{"tok":$({"exp":` + future + `})}`, want: `{"tok":"…"}`},
+		"A41 not yet valid":            {in: `{"tok":$({"nbf":` + future + `})}`, code: fault.TokenNotYetValid, path: "tok"},
+		"A41 signature":                {in: inField(tampered(w.Token(`{"user":"a"}`))), code: fault.SignatureInvalid, path: "tok"},
+		"A41 nested token missing":     {of: "Outer", in: `{"tok":$({"user":"a"}),"inner":{"tok":$({"exp":` + past + `})}}`, code: fault.TokenExpired, path: "inner.tok"},
+		"A50 first issuer":             {of: "Issuer", in: `{"tok":$({"iss":"me"})}`, want: `{"tok":"…"}`},
+		"A50 second issuer":            {of: "Issuer", in: `{"tok":$({"iss":"you"})}`, want: `{"tok":"…"}`},
+		"A50 unknown issuer":           {of: "Issuer", in: `{"tok":$({"iss":"them"})}`, code: fault.IssuerNotAllowed, path: "tok"},
+		"A50 no issuer":                {of: "Issuer", in: `{"tok":$({"sub":"me"})}`, code: fault.IssuerNotAllowed, path: "tok"},
+		"A75 value in the token":       {of: "Static", in: `{"tok":$({"role":"admin"})}`, want: `{"tok":"…"}`},
+		"A75 wrong value in the token": {of: "Static", in: `{"tok":$({"role":"secret"})}`, code: fault.StaticClaimMismatch, path: "tok"},
 	})
-	// The path has the place of the token and the part of it at fault.
+	// The path names the token and the part of it at fault.
 	if _, err := w.Verify("M", inField(tampered(w.Token(`{}`))), nil); err == nil || !strings.HasPrefix(err.Error(), "tok: signature: ") {
 		t.Error(err)
 	}
@@ -90,10 +90,10 @@ func TestA44_PathsOfWhatIsFilled(t *testing.T) {
 		return `{"tok":$({}),"ms":[{"tok":$({"n":` + strings.Join(n, `})},{"tok":$({"n":`) + `})}]}`
 	}
 	check(t, w, map[string]row{
-		"the first":  {in: m(`"x"`, `1`, `2`), code: fault.ClaimMismatch, path: "ms[0].n"},
-		"the second": {in: m(`1`, `"x"`, `2`), code: fault.ClaimMismatch, path: "ms[1].n"},
-		"deeper":     {in: `{"tok":$({}),"ms":[` + m(`1`, `"x"`, `3`) + `,{"tok":$({})}]}`, code: fault.ClaimMismatch, path: "ms[0].ms[1].n"},
-		"none":       {in: m(`1`, `2`), want: `{"tok":"…","ms":[{"tok":"…","n":"1"},{"tok":"…","n":"2"}]}`},
+		"first element":  {in: m(`"x"`, `1`, `2`), code: fault.ClaimMismatch, path: "ms[0].n"},
+		"second element": {in: m(`1`, `"x"`, `2`), code: fault.ClaimMismatch, path: "ms[1].n"},
+		"deeper":         {in: `{"tok":$({}),"ms":[` + m(`1`, `"x"`, `3`) + `,{"tok":$({})}]}`, code: fault.ClaimMismatch, path: "ms[0].ms[1].n"},
+		"none":           {in: m(`1`, `2`), want: `{"tok":"…","ms":[{"tok":"…","n":"1"},{"tok":"…","n":"2"}]}`},
 	})
 }
 
@@ -110,8 +110,8 @@ func TestA41_S49_MessageMalformed(t *testing.T) {
 		"trailing data":  `{"my_tok":` + token + `,"n":5}{}`,
 		"wrong type":     `{"my_tok":` + token + `,"n":"five"}`,
 		"not UTF-8":      "{\"my_tok\":\"\xff\"}",
-		"no object":      `[]`,
-		"no JSON":        `my_tok: "x"`,
+		"not an object":  `[]`,
+		"not JSON":       `my_tok: "x"`,
 	} {
 		m, err := w.Codec.Read([]byte(in), p.Desc)
 		if !fault.Has(err, fault.MessageMalformed) || m != nil {
@@ -148,37 +148,37 @@ message M {
 func TestA42_A43_A53_IncludedFieldsMustMatch(t *testing.T) {
 	w := policytest.New(t, fields, policytest.Setup{})
 	check(t, w, map[string]row{
-		"A42 equal":                    {in: `{"tok":$({"s":"a"}),"s":"a"}`, want: `{"tok":"…","s":"a"}`},
-		"A42 empty, claim there":       {in: `{"tok":$({"s":"a"})}`, want: `{"tok":"…"}`},
-		"A42 other value":              {in: `{"tok":$({"s":"secret"}),"s":"b"}`, code: fault.ClaimMismatch, path: "s"},
-		"A42 no claim":                 {in: `{"tok":$({}),"s":"b"}`, code: fault.ClaimMissing, path: "s"},
-		"A42 null":                     {in: `{"tok":$({"s":null}),"s":"b"}`, code: fault.ClaimMismatch, path: "s"},
-		"A43 false is empty":           {in: `{"tok":$({"b":true}),"b":false}`, want: `{"tok":"…"}`},
-		"A43 true is not":              {in: `{"tok":$({"b":false}),"b":true}`, code: fault.ClaimMismatch, path: "b"},
-		"A43 optional false is not":    {in: `{"tok":$({"ob":true}),"ob":false}`, code: fault.ClaimMismatch, path: "ob"},
-		"A43 optional false, no claim": {in: `{"tok":$({}),"ob":false}`, code: fault.ClaimMissing, path: "ob"},
-		"A43 optional false, equal":    {in: `{"tok":$({"ob":false}),"ob":false}`, want: `{"tok":"…","ob":false}`},
-		"A43 optional, not set":        {in: `{"tok":$({"ob":true})}`, want: `{"tok":"…"}`},
-		"A43 optional, empty text":     {in: `{"tok":$({"os":"x"}),"os":""}`, code: fault.ClaimMismatch, path: "os"},
-		"A43 zero is empty":            {in: `{"tok":$({"n":7}),"n":0}`, want: `{"tok":"…"}`},
-		"A43 no elements":              {in: `{"tok":$({"list":["x"],"map":{"x":1}}),"list":[],"map":{}}`, want: `{"tok":"…"}`},
-		"A43 an element":               {in: `{"tok":$({"list":["x","y"]}),"list":["x"]}`, code: fault.ClaimMismatch, path: "list"},
-		"A43 an entry":                 {in: `{"tok":$({"map":{"x":1}}),"map":{"x":2}}`, code: fault.ClaimMismatch, path: "map"},
-		"A43 an entry, equal":          {in: `{"tok":$({"map":{"x":1}}),"map":{"x":1}}`, want: `{"tok":"…","map":{"x":1}}`},
-		"A43 message not set":          {in: `{"tok":$({"msg":{"s":"x"}})}`, want: `{"tok":"…"}`},
-		"A43 message set, empty":       {in: `{"tok":$({"msg":{"s":"x"}}),"msg":{}}`, code: fault.ClaimMismatch, path: "msg"},
-		"A43 message set, equal":       {in: `{"tok":$({"msg":{}}),"msg":{}}`, want: `{"tok":"…","msg":{}}`},
-		"A43 first of an enum":         {in: `{"tok":$({"color":"RED"}),"color":"NONE"}`, want: `{"tok":"…"}`},
-		"A43 oneof, zero is not":       {in: `{"tok":$({"right":1}),"right":0}`, code: fault.ClaimMismatch, path: "right"},
-		"A43 oneof, zero, equal":       {in: `{"tok":$({"right":0}),"right":0}`, want: `{"tok":"…","right":0}`},
-		"A43 oneof, the other member":  {in: `{"tok":$({"left":"a"}),"right":4}`, code: fault.ClaimMissing, path: "right"},
-		"A48 name":                     {in: `{"tok":$({"other.Name":"a","named":"b"}),"named":"a"}`, want: `{"tok":"…","named":"a"}`},
-		"A48 the field's own name":     {in: `{"tok":$({"named":"a"}),"named":"a"}`, code: fault.ClaimMissing, path: "named"},
-		"A48 as in the file":           {in: `{"tok":$({"snake_case":"a"}),"snakeCase":"a"}`, want: `{"tok":"…","snake_case":"a"}`},
-		"A48 not camelCase":            {in: `{"tok":$({"snakeCase":"a"}),"snakeCase":"a"}`, code: fault.ClaimMissing, path: "snake_case"},
-		"A48 not in capitals":          {in: `{"tok":$({"S":"a"}),"s":"a"}`, code: fault.ClaimMissing, path: "s"},
-		"A53 claims of no annotation":  {in: `{"tok":$({"x":1,"not_a_claim":"b"}),"not_a_claim":"a"}`, want: `{"tok":"…","not_a_claim":"a"}`},
-		"A53 but those of others":      {in: `{"tok":$({"x":1,"s":"b"}),"s":"a"}`, code: fault.ClaimMismatch, path: "s"},
+		"A42 equal":                        {in: `{"tok":$({"s":"a"}),"s":"a"}`, want: `{"tok":"…","s":"a"}`},
+		"A42 empty, claim present":         {in: `{"tok":$({"s":"a"})}`, want: `{"tok":"…"}`},
+		"A42 other value":                  {in: `{"tok":$({"s":"secret"}),"s":"b"}`, code: fault.ClaimMismatch, path: "s"},
+		"A42 no claim":                     {in: `{"tok":$({}),"s":"b"}`, code: fault.ClaimMissing, path: "s"},
+		"A42 null":                         {in: `{"tok":$({"s":null}),"s":"b"}`, code: fault.ClaimMismatch, path: "s"},
+		"A43 false is empty":               {in: `{"tok":$({"b":true}),"b":false}`, want: `{"tok":"…"}`},
+		"A43 true is not":                  {in: `{"tok":$({"b":false}),"b":true}`, code: fault.ClaimMismatch, path: "b"},
+		"A43 optional false is not":        {in: `{"tok":$({"ob":true}),"ob":false}`, code: fault.ClaimMismatch, path: "ob"},
+		"A43 optional false, no claim":     {in: `{"tok":$({}),"ob":false}`, code: fault.ClaimMissing, path: "ob"},
+		"A43 optional false, equal":        {in: `{"tok":$({"ob":false}),"ob":false}`, want: `{"tok":"…","ob":false}`},
+		"A43 optional, not set":            {in: `{"tok":$({"ob":true})}`, want: `{"tok":"…"}`},
+		"A43 optional, empty text":         {in: `{"tok":$({"os":"x"}),"os":""}`, code: fault.ClaimMismatch, path: "os"},
+		"A43 zero is empty":                {in: `{"tok":$({"n":7}),"n":0}`, want: `{"tok":"…"}`},
+		"A43 no elements":                  {in: `{"tok":$({"list":["x"],"map":{"x":1}}),"list":[],"map":{}}`, want: `{"tok":"…"}`},
+		"A43 an element":                   {in: `{"tok":$({"list":["x","y"]}),"list":["x"]}`, code: fault.ClaimMismatch, path: "list"},
+		"A43 an entry":                     {in: `{"tok":$({"map":{"x":1}}),"map":{"x":2}}`, code: fault.ClaimMismatch, path: "map"},
+		"A43 an entry, equal":              {in: `{"tok":$({"map":{"x":1}}),"map":{"x":1}}`, want: `{"tok":"…","map":{"x":1}}`},
+		"A43 message not set":              {in: `{"tok":$({"msg":{"s":"x"}})}`, want: `{"tok":"…"}`},
+		"A43 message set, empty":           {in: `{"tok":$({"msg":{"s":"x"}}),"msg":{}}`, code: fault.ClaimMismatch, path: "msg"},
+		"A43 message set, equal":           {in: `{"tok":$({"msg":{}}),"msg":{}}`, want: `{"tok":"…","msg":{}}`},
+		"A43 first enum value":             {in: `{"tok":$({"color":"RED"}),"color":"NONE"}`, want: `{"tok":"…"}`},
+		"A43 oneof, zero is not":           {in: `{"tok":$({"right":1}),"right":0}`, code: fault.ClaimMismatch, path: "right"},
+		"A43 oneof, zero, equal":           {in: `{"tok":$({"right":0}),"right":0}`, want: `{"tok":"…","right":0}`},
+		"A43 oneof, other member":          {in: `{"tok":$({"left":"a"}),"right":4}`, code: fault.ClaimMissing, path: "right"},
+		"A48 name":                         {in: `{"tok":$({"other.Name":"a","named":"b"}),"named":"a"}`, want: `{"tok":"…","named":"a"}`},
+		"A48 field name":                   {in: `{"tok":$({"named":"a"}),"named":"a"}`, code: fault.ClaimMissing, path: "named"},
+		"A48 as in the file":               {in: `{"tok":$({"snake_case":"a"}),"snakeCase":"a"}`, want: `{"tok":"…","snake_case":"a"}`},
+		"A48 not camelCase":                {in: `{"tok":$({"snakeCase":"a"}),"snakeCase":"a"}`, code: fault.ClaimMissing, path: "snake_case"},
+		"A48 not upper case":               {in: `{"tok":$({"S":"a"}),"s":"a"}`, code: fault.ClaimMissing, path: "s"},
+		"A53 claims without an annotation": {in: `{"tok":$({"x":1,"not_a_claim":"b"}),"not_a_claim":"a"}`, want: `{"tok":"…","not_a_claim":"a"}`},
+		"A53 claims of other fields":       {in: `{"tok":$({"x":1,"s":"b"}),"s":"a"}`, code: fault.ClaimMismatch, path: "s"},
 	})
 }
 
@@ -211,12 +211,12 @@ message M {
   repeated C many = 3 [(kalix.field).jwt = {claim: NEST}];
 }`, policytest.Setup{})
 	check(t, w, map[string]row{
-		"all there":            {in: `{"tok":$({"one":{"n":1}})}`, want: `{"tok":"…","one":{"n":1}}`},
-		"one lacks it":         {in: `{"tok":$({"one":{"s":"x"}})}`, code: fault.ClaimMismatch, path: "one"},
-		"one, RAW alone":       {in: `{"tok":$({"one":{"x":"x"}})}`, want: `{"tok":"…"}`},
-		"an element lacks it":  {in: `{"tok":$({"many":[{"n":1},{"s":"x"}]})}`, code: fault.ClaimMismatch, path: "many[1]"},
-		"an element, RAW only": {in: `{"tok":$({"many":[{"n":1},{"x":"x"}]})}`, code: fault.ClaimMismatch, path: "many[1]"},
-		"all, RAW alone":       {in: `{"tok":$({"many":[{"x":"x"},{"x":"y"}]})}`, want: `{"tok":"…"}`},
+		"all present":           {in: `{"tok":$({"one":{"n":1}})}`, want: `{"tok":"…","one":{"n":1}}`},
+		"one missing":           {in: `{"tok":$({"one":{"s":"x"}})}`, code: fault.ClaimMismatch, path: "one"},
+		"one, only RAW":         {in: `{"tok":$({"one":{"x":"x"}})}`, want: `{"tok":"…"}`},
+		"missing in an element": {in: `{"tok":$({"many":[{"n":1},{"s":"x"}]})}`, code: fault.ClaimMismatch, path: "many[1]"},
+		"an element, RAW only":  {in: `{"tok":$({"many":[{"n":1},{"x":"x"}]})}`, code: fault.ClaimMismatch, path: "many[1]"},
+		"all, only RAW":         {in: `{"tok":$({"many":[{"x":"x"},{"x":"y"}]})}`, want: `{"tok":"…"}`},
 	})
 }
 
@@ -239,11 +239,11 @@ message M {
 		"S48 body alice, token bob": {in: `{"tok":$({"who":"bob"}),"user":"alice"}`, code: fault.ClaimMismatch, path: "user"},
 		"body alice, no claim":      {in: `{"tok":$({}),"user":"alice"}`, code: fault.ClaimMissing, path: "user"},
 		"no claim":                  {in: `{"tok":$({})}`, want: `{"tok":"…"}`},
-		"S48 a number for a text":   {in: `{"tok":$({"who":1})}`, code: fault.ClaimMismatch, path: "user"},
+		"S48 number for a string":   {in: `{"tok":$({"who":1})}`, code: fault.ClaimMismatch, path: "user"},
 		"S48 null":                  {in: `{"tok":$({"who":null})}`, code: fault.ClaimMismatch, path: "user"},
-		"S48 a text for a number":   {in: `{"tok":$({"n":"5x"})}`, code: fault.ClaimMismatch, path: "n"},
-		"S48 one for several":       {in: `{"tok":$({"roles":"a"})}`, code: fault.ClaimMismatch, path: "roles"},
-		"S48 several for one":       {in: `{"tok":$({"who":["alice"]})}`, code: fault.ClaimMismatch, path: "user"},
+		"S48 string for a number":   {in: `{"tok":$({"n":"5x"})}`, code: fault.ClaimMismatch, path: "n"},
+		"S48 value for a list":      {in: `{"tok":$({"roles":"a"})}`, code: fault.ClaimMismatch, path: "roles"},
+		"S48 list for a value":      {in: `{"tok":$({"who":["alice"]})}`, code: fault.ClaimMismatch, path: "user"},
 		"unknown member":            {in: `{"tok":$({"p":{"x":1}})}`, code: fault.ClaimMismatch, path: "p"},
 		"over a set oneof":          {in: `{"tok":$({"left":"a"}),"right":"b"}`, code: fault.ClaimMismatch, path: "left"},
 		"oneof":                     {in: `{"tok":$({"left":"a"})}`, want: `{"tok":"…","left":"a"}`},

@@ -34,13 +34,13 @@ func TestA10_A13_MethodReplacesService(t *testing.T) {
 		method, claims string
 		code           fault.Code
 	}{
-		"A10 inherits":                        {method: "Inherits", claims: mine},
-		"A10 inherits the issuer":             {method: "Inherits", claims: `{"iss":"my-other-issuer","role":"admin"}`, code: fault.IssuerNotAllowed},
-		"A13 the service's static claim":      {method: "Inherits", claims: `{"iss":"my-issuer"}`, code: fault.StaticClaimMismatch},
-		"A10 replaces":                        {method: "Replaces", claims: others},
-		"A10 nothing is left of the issuer":   {method: "Replaces", claims: mine, code: fault.IssuerNotAllowed},
-		"A13 the method's static claim":       {method: "All", claims: `{"role":"user"}`},
-		"A13 the method's static claim, none": {method: "All", claims: mine, code: fault.StaticClaimMismatch},
+		"A10 inherits":                            {method: "Inherits", claims: mine},
+		"A10 inherits the issuer":                 {method: "Inherits", claims: `{"iss":"my-other-issuer","role":"admin"}`, code: fault.IssuerNotAllowed},
+		"A13 static claim of the service":         {method: "Inherits", claims: `{"iss":"my-issuer"}`, code: fault.StaticClaimMismatch},
+		"A10 replaces":                            {method: "Replaces", claims: others},
+		"A10 issuer of the service is dropped":    {method: "Replaces", claims: mine, code: fault.IssuerNotAllowed},
+		"A13 static claim of the method":          {method: "All", claims: `{"role":"user"}`},
+		"A13 static claim of the method, missing": {method: "All", claims: mine, code: fault.StaticClaimMismatch},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := bearer(t, w, c.method, token(c.claims))
@@ -72,7 +72,7 @@ func TestA11_A12_WhatEachModeProtects(t *testing.T) {
 			t.Fatal(err)
 		}
 		if (m.Bearer != nil) != want.bearer || (m.Request != nil) != want.request || (m.Response != nil) != want.response {
-			t.Errorf("%s: bearer %v, request %v, response %v; want %v", method, m.Bearer != nil, m.Request != nil, m.Response != nil, want)
+			t.Errorf("%s: got bearer %v, request %v, response %v, want %v", method, m.Bearer != nil, m.Request != nil, m.Response != nil, want)
 		}
 	}
 	two, err := policytest.Compile(policytest.Load(t, `message I { string tok = 1 [(kalix.field).jwt = {token: true}]; } message O { string tok = 1 [(kalix.field).jwt = {token: true}]; }

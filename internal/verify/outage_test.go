@@ -18,7 +18,8 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 )
 
-// TestS59_KeySetOutage: an unavailable key set means neither yes nor no for a token. S59.
+// TestS59_KeySetOutage: while a key set is unavailable, a token is neither accepted nor
+// refused. S59.
 func TestS59_KeySetOutage(t *testing.T) {
 	theirs := es256(t, "theirs", "")
 	set, err := keys.PublicSet([]*keys.Key{theirs})
@@ -55,7 +56,7 @@ message E {} service S { rpc Any(E) returns (E) { option (kalix.method).jwt = {v
 	}
 	var f *fault.Error
 	if errors.As(err, &f) && strings.Contains(f.What, "tok") {
-		t.Errorf("the token is blamed: %v", err)
+		t.Errorf("the error blames the token: %v", err)
 	}
 	if _, err = bearer(t, w, "Any", "Bearer "+token); fault.ClassOf(err) != fault.Undecided {
 		t.Errorf("bearer token: %v", err)
@@ -63,7 +64,7 @@ message E {} service S { rpc Any(E) returns (E) { option (kalix.method).jwt = {v
 	down.Store(false)
 	clock.Store(int64(time.Hour))
 	if _, err := w.Verify("M", in, nil); err != nil {
-		t.Errorf("the set is back: %v", err)
+		t.Errorf("with the set available again: %v", err)
 	}
 }
 

@@ -69,7 +69,7 @@ func (c *trial) passes(before *dynamicpb.Message, text string) {
 	}
 	contains(c.T, before, out)
 	if err := c.verify(out); err != nil {
-		c.Fatalf("verify what verification gave: %v\n%s", err, c.w.JSON(out))
+		c.Fatalf("verify the result of verification: %v\n%s", err, c.w.JSON(out))
 	}
 }
 
@@ -114,13 +114,13 @@ func contains(t *rapid.T, before, after protoreflect.Message) {
 		case fd.IsMap():
 			v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
 				if !got.Map().Has(k) || !got.Map().Get(k).Equal(v) {
-					t.Fatalf("%s[%q] is lost", fd.FullName(), k)
+					t.Fatalf("%s[%q] was dropped", fd.FullName(), k)
 				}
 				return true
 			})
 		case fd.Message() == nil || fd.Message().Fields().ByName("tok") == nil && fd.Message().FullName().Parent() != "t":
 			if !got.Equal(v) {
-				t.Fatalf("%s was %v, is %v", fd.FullName(), v, got)
+				t.Fatalf("%s: got %[3]v, want %[2]v", fd.FullName(), v, got)
 			}
 		case fd.IsList():
 			for i := range v.List().Len() {

@@ -28,6 +28,6 @@ message M {
 		"EXTRACT, Any":   {in: `{"tok":$({"any":{"@type":"x/t.In","e":9}})}`, code: fault.ClaimMismatch, path: "any"},
 		"RAW":            {in: `{"tok":$({"x":{"e":9},"y":{"e":1}})}`, want: `{"tok":"…","raw":{"y":{"e":"ONE"}}}`},
 		"in the message": {in: `{"tok":$({}),"free":{"e":9}}`, code: fault.MessageMalformed, path: "t.In.e"},
-		"in both, alike": {in: `{"tok":$({"in":{"e":9}}),"in":{"e":9}}`, code: fault.MessageMalformed, path: "t.In.e"},
+		"in both, equal": {in: `{"tok":$({"in":{"e":9}}),"in":{"e":9}}`, code: fault.MessageMalformed, path: "t.In.e"},
 	})
 }

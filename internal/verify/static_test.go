@@ -46,31 +46,31 @@ func TestA70_A75_Values(t *testing.T) {
 	twice := static(`claim: "role" value: "admin"`, `claim: "role" value: "editor"`, `claim: "aud" value: "a"`)
 	mixed := static(`claim: "role" value: "admin"`, `claim: "role" pattern: "ad.*"`, `claim: "org" pattern: "\\S+"`)
 	checkStatic(t, map[string]staticRow{
-		"A70 the value":                       {schema: one, claims: `{"role":"admin"}`, ok: true},
-		"A70 the value, escaped":              {schema: one, claims: `{"role":"\u0061dmin"}`, ok: true},
-		"A70 another value":                   {schema: one, claims: `{"role":"user"}`},
-		"A70 the value in capitals":           {schema: one, claims: `{"role":"Admin"}`},
-		"A70 more than the value":             {schema: one, claims: `{"role":"admin "}`},
-		"A70 no claim":                        {schema: one, claims: `{}`},
-		"A70 null":                            {schema: one, claims: `{"role":null}`},
-		"A70 an object":                       {schema: one, claims: `{"role":{"admin":"admin"}}`},
-		"A70 an array of it":                  {schema: one, claims: `{"role":["user","admin",1]}`, ok: true},
-		"A70 an array without it":             {schema: one, claims: `{"role":["user",["admin"],{"admin":1}]}`},
-		"A70 an empty array":                  {schema: one, claims: `{"role":[]}`},
-		"A70 both values":                     {schema: several, claims: `{"role":["editor","x","admin"]}`, ok: true},
-		"A70 one of two values":               {schema: several, claims: `{"role":["admin"]}`},
-		"A70 the other of two values":         {schema: several, claims: `{"role":["editor","editor"]}`},
-		"A70 a string is one value":           {schema: several, claims: `{"role":"admin"}`},
-		"A70 a string that is all of them":    {schema: static(`claim: "role" value: "admin" value: "admin"`), claims: `{"role":"admin"}`, ok: true},
-		"A70 a string is not split":           {schema: several, claims: `{"role":"admin editor"}`},
-		"A70 a number is no string":           {schema: static(`claim: "n" value: "1"`), claims: `{"n":1}`},
-		"A70 a string of a number":            {schema: static(`claim: "n" value: "1"`), claims: `{"n":"1"}`, ok: true},
-		"A75 all entries of one claim":        {schema: twice, claims: `{"role":["admin","editor"],"aud":"a"}`, ok: true},
-		"A75 the last entry is another claim": {schema: twice, claims: `{"role":["admin","editor"]}`},
-		"A75 the second entry is not there":   {schema: twice, claims: `{"role":["admin"],"aud":"a"}`},
-		"A75 a value and a pattern":           {schema: mixed, claims: `{"role":"admin","org":"x"}`, ok: true},
-		"A75 the pattern fails":               {schema: mixed, claims: `{"role":"admin","org":" "}`},
-		"S54 values are not patterns":         {schema: static(`claim: "c" value: "a.c"`), claims: `{"c":"abc"}`},
+		"A70 value":                        {schema: one, claims: `{"role":"admin"}`, ok: true},
+		"A70 value, escaped":               {schema: one, claims: `{"role":"\u0061dmin"}`, ok: true},
+		"A70 wrong value":                  {schema: one, claims: `{"role":"user"}`},
+		"A70 value in upper case":          {schema: one, claims: `{"role":"Admin"}`},
+		"A70 value with a suffix":          {schema: one, claims: `{"role":"admin "}`},
+		"A70 no claim":                     {schema: one, claims: `{}`},
+		"A70 null":                         {schema: one, claims: `{"role":null}`},
+		"A70 object":                       {schema: one, claims: `{"role":{"admin":"admin"}}`},
+		"A70 array with the value":         {schema: one, claims: `{"role":["user","admin",1]}`, ok: true},
+		"A70 array without the value":      {schema: one, claims: `{"role":["user",["admin"],{"admin":1}]}`},
+		"A70 empty array":                  {schema: one, claims: `{"role":[]}`},
+		"A70 both values":                  {schema: several, claims: `{"role":["editor","x","admin"]}`, ok: true},
+		"A70 first of two values":          {schema: several, claims: `{"role":["admin"]}`},
+		"A70 second of two values":         {schema: several, claims: `{"role":["editor","editor"]}`},
+		"A70 string is one value":          {schema: several, claims: `{"role":"admin"}`},
+		"A70 string of all values":         {schema: static(`claim: "role" value: "admin" value: "admin"`), claims: `{"role":"admin"}`, ok: true},
+		"A70 string is not split":          {schema: several, claims: `{"role":"admin editor"}`},
+		"A70 number for a string":          {schema: static(`claim: "n" value: "1"`), claims: `{"n":1}`},
+		"A70 string for a number":          {schema: static(`claim: "n" value: "1"`), claims: `{"n":"1"}`, ok: true},
+		"A75 all entries of one claim":     {schema: twice, claims: `{"role":["admin","editor"],"aud":"a"}`, ok: true},
+		"A75 last entry has another claim": {schema: twice, claims: `{"role":["admin","editor"]}`},
+		"A75 second entry missing":         {schema: twice, claims: `{"role":["admin"],"aud":"a"}`},
+		"A75 value and pattern":            {schema: mixed, claims: `{"role":"admin","org":"x"}`, ok: true},
+		"A75 pattern does not match":       {schema: mixed, claims: `{"role":"admin","org":" "}`},
+		"S54 values are not patterns":      {schema: static(`claim: "c" value: "a.c"`), claims: `{"c":"abc"}`},
 	})
 }
 
@@ -78,35 +78,35 @@ func TestA71_S54_Patterns(t *testing.T) {
 	pattern := static(`claim: "sub" pattern: "my-subject-\\d+"`)
 	some, role := static(`claim: "c" pattern: ".*"`), static(`claim: "c" pattern: "^(admin|editor)$"`)
 	checkStatic(t, map[string]staticRow{
-		"A71 whole":                       {schema: pattern, claims: `{"sub":"my-subject-456"}`, ok: true},
-		"A71 more before it":              {schema: pattern, claims: `{"sub":"not-my-subject-456"}`},
-		"A71 more behind it":              {schema: pattern, claims: `{"sub":"my-subject-456x"}`},
-		"A71 a line break behind it":      {schema: pattern, claims: `{"sub":"my-subject-456\n"}`},
-		"A71 a line before it":            {schema: static(`claim: "c" pattern: "(?m)^a$"`), claims: `{"c":"x\na"}`},
-		"A71 alternatives are whole":      {schema: static(`claim: "c" pattern: "a|b"`), claims: `{"c":"ab"}`},
-		"A71 an alternative":              {schema: static(`claim: "c" pattern: "a|b"`), claims: `{"c":"b"}`, ok: true},
-		"A71 the document's role":         {schema: role, claims: `{"c":"editor"}`, ok: true},
-		"A71 the document's role, other":  {schema: role, claims: `{"c":"owner"}`},
-		"A71 one element":                 {schema: role, claims: `{"c":["owner",null,"admin"]}`, ok: true},
-		"A71 no element":                  {schema: role, claims: `{"c":["owner","administrator",["admin"],{"admin":1}]}`},
-		"A71 an empty array":              {schema: some, claims: `{"c":[]}`},
-		"A71 a number":                    {schema: static(`claim: "c" pattern: "\\d+"`), claims: `{"c":42}`, ok: true},
-		"A71 a number by its text":        {schema: static(`claim: "c" pattern: "1\\.0"`), claims: `{"c":1.0}`, ok: true},
-		"A71 a number by its text, other": {schema: static(`claim: "c" pattern: "1\\.0"`), claims: `{"c":1}`},
-		"A71 true":                        {schema: static(`claim: "c" pattern: "true"`), claims: `{"c":true}`, ok: true},
-		"A71 false":                       {schema: static(`claim: "c" pattern: "true"`), claims: `{"c":false}`},
-		"A71 a number in an array":        {schema: static(`claim: "c" pattern: "\\d+"`), claims: `{"c":["x",42]}`, ok: true},
-		"A71 an object, never":            {schema: some, claims: `{"c":{"a":1}}`},
-		"A71 null, never":                 {schema: some, claims: `{"c":null}`},
-		"A71 null in an array, never":     {schema: some, claims: `{"c":[null,{}]}`},
-		"A71 no claim":                    {schema: some, claims: `{}`},
-		"A71 an empty string":             {schema: some, claims: `{"c":""}`, ok: true},
-		"A71 not empty":                   {schema: static(`claim: "c" pattern: "^\\S+$"`), claims: `{"c":""}`},
-		"A71 escaped":                     {schema: static(`claim: "c" pattern: "a\\\\\"b"`), claims: `{"c":"a\\\"b"}`, ok: true},
-		"S54 admin is not not-admin":      {schema: static(`claim: "c" pattern: "admin"`), claims: `{"c":"not-admin"}`},
-		"S54 long, up to 8 KiB":           {schema: some, claims: `{"c":"` + strings.Repeat("x", 8<<10-2) + `"}`, ok: true},
-		"S54 longer":                      {schema: some, claims: `{"c":"` + strings.Repeat("x", 8<<10-1) + `"}`},
-		"S54 an array that is longer":     {schema: some, claims: `{"c":["` + strings.Repeat("x", 8<<10) + `","x"]}`},
+		"A71 whole value":                       {schema: pattern, claims: `{"sub":"my-subject-456"}`, ok: true},
+		"A71 prefix":                            {schema: pattern, claims: `{"sub":"not-my-subject-456"}`},
+		"A71 suffix":                            {schema: pattern, claims: `{"sub":"my-subject-456x"}`},
+		"A71 trailing line break":               {schema: pattern, claims: `{"sub":"my-subject-456\n"}`},
+		"A71 leading line":                      {schema: static(`claim: "c" pattern: "(?m)^a$"`), claims: `{"c":"x\na"}`},
+		"A71 alternatives are whole":            {schema: static(`claim: "c" pattern: "a|b"`), claims: `{"c":"ab"}`},
+		"A71 one alternative":                   {schema: static(`claim: "c" pattern: "a|b"`), claims: `{"c":"b"}`, ok: true},
+		"A71 role in the user's document":       {schema: role, claims: `{"c":"editor"}`, ok: true},
+		"A71 other role in the user's document": {schema: role, claims: `{"c":"owner"}`},
+		"A71 one element":                       {schema: role, claims: `{"c":["owner",null,"admin"]}`, ok: true},
+		"A71 no element":                        {schema: role, claims: `{"c":["owner","administrator",["admin"],{"admin":1}]}`},
+		"A71 empty array":                       {schema: some, claims: `{"c":[]}`},
+		"A71 number":                            {schema: static(`claim: "c" pattern: "\\d+"`), claims: `{"c":42}`, ok: true},
+		"A71 text of a number":                  {schema: static(`claim: "c" pattern: "1\\.0"`), claims: `{"c":1.0}`, ok: true},
+		"A71 text of another number":            {schema: static(`claim: "c" pattern: "1\\.0"`), claims: `{"c":1}`},
+		"A71 true":                              {schema: static(`claim: "c" pattern: "true"`), claims: `{"c":true}`, ok: true},
+		"A71 false":                             {schema: static(`claim: "c" pattern: "true"`), claims: `{"c":false}`},
+		"A71 number in an array":                {schema: static(`claim: "c" pattern: "\\d+"`), claims: `{"c":["x",42]}`, ok: true},
+		"A71 object never matches":              {schema: some, claims: `{"c":{"a":1}}`},
+		"A71 null never matches":                {schema: some, claims: `{"c":null}`},
+		"A71 null in an array never matches":    {schema: some, claims: `{"c":[null,{}]}`},
+		"A71 no claim":                          {schema: some, claims: `{}`},
+		"A71 empty string":                      {schema: some, claims: `{"c":""}`, ok: true},
+		"A71 not empty":                         {schema: static(`claim: "c" pattern: "^\\S+$"`), claims: `{"c":""}`},
+		"A71 escaped":                           {schema: static(`claim: "c" pattern: "a\\\\\"b"`), claims: `{"c":"a\\\"b"}`, ok: true},
+		"S54 admin is not not-admin":            {schema: static(`claim: "c" pattern: "admin"`), claims: `{"c":"not-admin"}`},
+		"S54 long, up to 8 KiB":                 {schema: some, claims: `{"c":"` + strings.Repeat("x", 8<<10-2) + `"}`, ok: true},
+		"S54 longer than 8 KiB":                 {schema: some, claims: `{"c":"` + strings.Repeat("x", 8<<10-1) + `"}`},
+		"S54 longer element of an array":        {schema: some, claims: `{"c":["` + strings.Repeat("x", 8<<10) + `","x"]}`},
 	})
 }
 
@@ -121,9 +121,9 @@ service S {
 }`
 	w := policytest.New(t, schema, policytest.Setup{Env: map[string]string{"ISS": "me", "AUD": "orders ${ISS}"}})
 	check(t, w, map[string]row{
-		"replaced":                       {in: `{"tok":$({"iss":"me","aud":["orders ${ISS}.kalix.io","orders ${ISS}-me"]})}`, want: `{"tok":"…"}`},
-		"values are not looked at again": {in: `{"tok":$({"iss":"me","aud":["orders me.kalix.io","orders me-me"]})}`, code: fault.StaticClaimMismatch, path: "tok"},
-		"the issuer":                     {in: `{"tok":$({"iss":"${ISS}"})}`, code: fault.IssuerNotAllowed, path: "tok"},
+		"replaced":                 {in: `{"tok":$({"iss":"me","aud":["orders ${ISS}.kalix.io","orders ${ISS}-me"]})}`, want: `{"tok":"…"}`},
+		"values are expanded once": {in: `{"tok":$({"iss":"me","aud":["orders me.kalix.io","orders me-me"]})}`, code: fault.StaticClaimMismatch, path: "tok"},
+		"issuer":                   {in: `{"tok":$({"iss":"${ISS}"})}`, code: fault.IssuerNotAllowed, path: "tok"},
 	})
 	if _, err := bearer(t, w, "Any", "Bearer "+w.Token(`{"iss":"https://me/","aud":"$AUD orders ${ISS}"}`)); err != nil {
 		t.Error(err)
@@ -145,7 +145,7 @@ service S {
 		}
 		for _, part := range c.want {
 			if !strings.Contains(err.Error(), part) {
-				t.Errorf("%s: no %q in\n%v", name, part, err)
+				t.Errorf("%s: want %q in\n%v", name, part, err)
 			}
 		}
 	}
@@ -154,7 +154,7 @@ service S {
 		t.Error(err)
 	}
 	if _, err := policytest.Compile(policytest.Load(t, static(`claim: "d" value: "${X"`)), map[string]string{"X": "x"}); !fault.Has(err, fault.PolicyInvalid) {
-		t.Errorf("a reference without its end: %v", err)
+		t.Errorf("unterminated reference: %v", err)
 	}
 }
 
@@ -165,8 +165,8 @@ func TestA73_A74_S54_LintErrorsPreventAPlan(t *testing.T) {
 		claim string
 		ok    bool
 	}{
-		"A73 a value":              {claim: `claim: "c" value: "a"`, ok: true},
-		"A73 a pattern":            {claim: `claim: "c" pattern: "a"`, ok: true},
+		"A73 value":                {claim: `claim: "c" value: "a"`, ok: true},
+		"A73 pattern":              {claim: `claim: "c" pattern: "a"`, ok: true},
 		"A73 both":                 {claim: `claim: "c" value: "a" pattern: "a"`},
 		"A73 neither":              {claim: `claim: "c"`},
 		"A73 no name":              {claim: `value: "a"`},

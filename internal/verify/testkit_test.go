@@ -38,7 +38,7 @@ func check(t *testing.T, w *policytest.World, rows map[string]row) {
 			if r.code != "" {
 				refused(t, err, r.code, r.path)
 				if out != "" {
-					t.Errorf("a refused message gave %s, want none", out)
+					t.Errorf("a refused message returned %s, want none", out)
 				}
 				return
 			}
@@ -77,7 +77,7 @@ func presentable(t *testing.T, err error) {
 		}
 	}
 	if strings.Contains(text, "secret") || strings.Contains(text, "%!") || strings.HasSuffix(text, ".") || strings.Contains(text, "  ") {
-		t.Errorf("not a text to show: %s", text)
+		t.Errorf("text with control characters: %s", text)
 	}
 }
 

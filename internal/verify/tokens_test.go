@@ -28,23 +28,23 @@ message W { C c = 1 [(kalix.field).jwt = {token: true}]; string name = 2 [(kalix
 	}
 	pass := func(in string) row { return row{in: in, want: clean(in)} }
 	check(t, w, map[string]row{
-		"nothing set":               pass(`{}`),
-		"no elements":               {in: `{"cs":[]}`, want: `{}`},
-		"all good":                  pass(`{"cs":[` + a + `,` + b + `],"c":` + a + `,"left":` + b + `,"w":{"c":` + a + `}}`),
-		"deeper":                    pass(`{"c":{"tok":$({"iss":"me","name":"a"}),"name":"a","cs":[` + a + `,` + b + `]}}`),
-		"the last of many":          {in: `{"cs":[` + a + `,` + b + `,` + wrong + `]}`, code: fault.IssuerNotAllowed, path: "cs[2].tok"},
-		"the first of many":         {in: `{"cs":[` + bare + `,` + b + `,` + a + `]}`, code: fault.TokenMissing, path: "cs[0].tok"},
-		"an empty element":          {in: `{"cs":[` + a + `,{}]}`, code: fault.TokenMissing, path: "cs[1].tok"},
-		"a singular one":            {in: `{"cs":[` + a + `],"c":` + expired + `}`, code: fault.TokenExpired, path: "c.tok"},
-		"set and empty":             {in: `{"c":{}}`, code: fault.TokenMissing, path: "c.tok"},
-		"in a oneof":                {in: `{"c":` + a + `,"left":` + wrong + `}`, code: fault.IssuerNotAllowed, path: "left.tok"},
-		"the other of the oneof":    pass(`{"c":` + a + `,"right":"x"}`),
-		"through one without token": {in: `{"w":{"c":` + wrong + `}}`, code: fault.IssuerNotAllowed, path: "w.c.tok"},
-		"one of many, deeper":       {in: `{"c":{"tok":$({"iss":"me"}),"cs":[` + a + `,{"tok":$({"iss":"me"}),"cs":[` + wrong + `]}]}}`, code: fault.IssuerNotAllowed, path: "c.cs[1].cs[0].tok"},
-		"its claims":                {in: `{"cs":[` + a + `,{"tok":$({"iss":"me","name":"a"}),"name":"b"}]}`, code: fault.ClaimMismatch, path: "cs[1].name"},
-		"elements swapped":          {in: `{"cs":[{"tok":$({"iss":"me","name":"b"}),"name":"a"},{"tok":$({"iss":"me","name":"a"}),"name":"b"}]}`, code: fault.ClaimMismatch, path: "cs[0].name"},
-		"a token of another level":  {in: `{"c":{"tok":$({"iss":"me","name":"a"}),"cs":[{"name":"a"}]}}`, code: fault.TokenMissing, path: "c.cs[0].tok"},
-		"not annotated":             pass(`{"plain":{"name":"x"}}`),
+		"no fields set":                     pass(`{}`),
+		"no elements":                       {in: `{"cs":[]}`, want: `{}`},
+		"all valid":                         pass(`{"cs":[` + a + `,` + b + `],"c":` + a + `,"left":` + b + `,"w":{"c":` + a + `}}`),
+		"deeper":                            pass(`{"c":{"tok":$({"iss":"me","name":"a"}),"name":"a","cs":[` + a + `,` + b + `]}}`),
+		"last of many invalid":              {in: `{"cs":[` + a + `,` + b + `,` + wrong + `]}`, code: fault.IssuerNotAllowed, path: "cs[2].tok"},
+		"first of many invalid":             {in: `{"cs":[` + bare + `,` + b + `,` + a + `]}`, code: fault.TokenMissing, path: "cs[0].tok"},
+		"empty element":                     {in: `{"cs":[` + a + `,{}]}`, code: fault.TokenMissing, path: "cs[1].tok"},
+		"singular message":                  {in: `{"cs":[` + a + `],"c":` + expired + `}`, code: fault.TokenExpired, path: "c.tok"},
+		"set and empty":                     {in: `{"c":{}}`, code: fault.TokenMissing, path: "c.tok"},
+		"in a oneof":                        {in: `{"c":` + a + `,"left":` + wrong + `}`, code: fault.IssuerNotAllowed, path: "left.tok"},
+		"other member of the oneof":         pass(`{"c":` + a + `,"right":"x"}`),
+		"through a message without a token": {in: `{"w":{"c":` + wrong + `}}`, code: fault.IssuerNotAllowed, path: "w.c.tok"},
+		"one of many, nested":               {in: `{"c":{"tok":$({"iss":"me"}),"cs":[` + a + `,{"tok":$({"iss":"me"}),"cs":[` + wrong + `]}]}}`, code: fault.IssuerNotAllowed, path: "c.cs[1].cs[0].tok"},
+		"wrong claims":                      {in: `{"cs":[` + a + `,{"tok":$({"iss":"me","name":"a"}),"name":"b"}]}`, code: fault.ClaimMismatch, path: "cs[1].name"},
+		"elements swapped":                  {in: `{"cs":[{"tok":$({"iss":"me","name":"b"}),"name":"a"},{"tok":$({"iss":"me","name":"a"}),"name":"b"}]}`, code: fault.ClaimMismatch, path: "cs[0].name"},
+		"token of another level":            {in: `{"c":{"tok":$({"iss":"me","name":"a"}),"cs":[{"name":"a"}]}}`, code: fault.TokenMissing, path: "c.cs[0].tok"},
+		"not annotated":                     pass(`{"plain":{"name":"x"}}`),
 	})
 	p, m := w.Message("M", strings.ReplaceAll(`{"cs":[T,T],"w":{"c":T},"c":T}`, "T", inField(w.Token(`{"iss":"me"}`))))
 	tokens, err := w.Verifier.Message(context.Background(), p, m, nil)
@@ -90,15 +90,15 @@ message M { string tok = 1 [(kalix.field).jwt = {token: true}]; google.protobuf.
 func TestA51_BearerClaims(t *testing.T) {
 	w := policytest.New(t, `message M { string tok = 1 [(kalix.field).jwt = {token: true include_bearer_token_claim: "sub" include_bearer_token_claim: "org"}]; string sub = 2 [(kalix.field).jwt = {claim: INCLUDE}]; }`, policytest.Setup{})
 	check(t, w, map[string]row{
-		"equal":                  {in: `{"tok":$({"sub":"a","org":{"x":[1,2]}})}`, bearer: `{"sub":"a","org":{"x":[1,2.0]},"z":1}`, want: `{"tok":"…"}`},
-		"another value":          {in: `{"tok":$({"sub":"a","org":1})}`, bearer: `{"sub":"secret","org":1}`, code: fault.ClaimMismatch, path: "tok"},
-		"another type":           {in: `{"tok":$({"sub":"a","org":"1"})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "tok"},
-		"the second is another":  {in: `{"tok":$({"sub":"a","org":2})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "tok"},
-		"not in the token":       {in: `{"tok":$({"sub":"a"})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMissing, path: "tok"},
-		"not in the bearer":      {in: `{"tok":$({"sub":"a","org":1})}`, bearer: `{"sub":"a"}`, code: fault.ClaimMissing, path: "tok"},
-		"in neither":             {in: `{"tok":$({"sub":"a"})}`, bearer: `{"sub":"a"}`, code: fault.ClaimMissing, path: "tok"},
-		"no bearer token":        {in: `{"tok":$({"sub":"a","org":1})}`, code: fault.TokenMissing, path: "tok"},
-		"the message's own, too": {in: `{"tok":$({"sub":"a","org":1}),"sub":"b"}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "sub"},
+		"equal":                       {in: `{"tok":$({"sub":"a","org":{"x":[1,2]}})}`, bearer: `{"sub":"a","org":{"x":[1,2.0]},"z":1}`, want: `{"tok":"…"}`},
+		"wrong value":                 {in: `{"tok":$({"sub":"a","org":1})}`, bearer: `{"sub":"secret","org":1}`, code: fault.ClaimMismatch, path: "tok"},
+		"other type":                  {in: `{"tok":$({"sub":"a","org":"1"})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "tok"},
+		"second value differs":        {in: `{"tok":$({"sub":"a","org":2})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "tok"},
+		"missing in the token":        {in: `{"tok":$({"sub":"a"})}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMissing, path: "tok"},
+		"missing in the bearer token": {in: `{"tok":$({"sub":"a","org":1})}`, bearer: `{"sub":"a"}`, code: fault.ClaimMissing, path: "tok"},
+		"missing in both":             {in: `{"tok":$({"sub":"a"})}`, bearer: `{"sub":"a"}`, code: fault.ClaimMissing, path: "tok"},
+		"no bearer token":             {in: `{"tok":$({"sub":"a","org":1})}`, code: fault.TokenMissing, path: "tok"},
+		"message token too":           {in: `{"tok":$({"sub":"a","org":1}),"sub":"b"}`, bearer: `{"sub":"a","org":1}`, code: fault.ClaimMismatch, path: "sub"},
 	})
 }
 
@@ -137,39 +137,39 @@ message Open { string user = 1 [(kalix.field).jwt = {claim: INCLUDE}]; repeated 
 	}
 	org := func(child string) string { return m(`"org":"o"`, `"org":"o"`, child) }
 	check(t, w, map[string]row{
-		"INCLUDE":                        {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)), want: `{"tok":"…","user":"u","cs":[{"tok":"…"}],"raw":{"user":"u"}}`},
-		"INCLUDE, other":                 {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"INCLUDE, missing":               {in: m(`"user":"u"`, `"user":"u"`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
-		"EXTRACT":                        {in: org(c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
-		"EXTRACT, other":                 {in: org(c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"EXTRACT, filled":                {in: m(`"org":"o"`, `"user":""`, c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
-		"EXTRACT, filled, missing":       {in: m(`"org":"o"`, `"user":""`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
-		"EXTRACT, filled, other":         {in: m(`"org":"o"`, `"user":""`, c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"DESCEND":                        {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1"`, ``)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…"}],"raw":{"x":"1"}}`},
-		"DESCEND, other":                 {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"DESCEND, the child's own wins":  {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, `,"x":"2"`)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…","x":"2"}],"raw":{"x":"1"}}`},
-		"DESCEND has no name of its own": {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2","d":"q"`, `,"d":"q"`)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"DESCEND, then its own":          {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1","user":"u"`, `,"user":"v"`)), code: fault.ClaimMismatch, path: "cs[0].user"},
-		"NEST":                           {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"1"}`, ``)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…"}]}`},
-		"NEST, other":                    {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"the child's own wins":           {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v"`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v"}],"raw":{"user":"u"}}`},
-		"its NEST wins":                  {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{"x":"2"}`)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…","nested":{"x":"2"}}]}`},
-		"an empty NEST does not":         {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{}`)), code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"the token decides iss":          {in: m(`"iss":"u"`, `"iss":"u"`, c(`"z":1`, ``)), want: `{"tok":"…","iss":"u","cs":[{"tok":"…"}],"raw":{"iss":"u"}}`},
-		"the token decides exp":          {in: m(`"exp":`+future, `"exp":"`+future+`"`, c(`"exp":1769870001`, ``)), want: `{"tok":"…","exp":"1769870000","cs":[{"tok":"…"}]}`},
-		"the token leaves exp alone":     {in: m(`"exp":`+future, `"exp":"`+future+`"`, c(`"z":1`, `,"g":{"tok":$({"exp":1769870001})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
-		"the second element":             {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)+`,`+c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[1].tok"},
-		"without a parent's token":       {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"u"`, ``) + `]}`, want: `{"user":"u","cs":[{"tok":"…"}]}`},
-		"without one, other":             {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"v"`, ``) + `]}`, code: fault.ClaimMismatch, path: "cs[0].tok"},
-		"the grandparent's":              {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"o"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"o"}}],"raw":{"org":"o"}}`},
-		"the grandparent's, missing":     {in: org(c(`"org":"o"`, `,"g":{"tok":$({"z":1})}`)), code: fault.ClaimMissing, path: "cs[0].g.tok"},
-		"over the grandparent's, filled": {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
-		"over the grandparent's":         {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"}),"org":"p"}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
-		"the nearer parent's wins":       {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"v"})}`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v","g":{"tok":"…"}}],"raw":{"user":"u"}}`},
-		"not the farther one's":          {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
-		"a child without it":             {in: org(c(`"org":"o"`, `,"l":{"tok":$({})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","l":{"tok":"…"}}],"raw":{"org":"o"}}`},
+		"INCLUDE":                                 {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)), want: `{"tok":"…","user":"u","cs":[{"tok":"…"}],"raw":{"user":"u"}}`},
+		"INCLUDE, wrong value":                    {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"INCLUDE, missing":                        {in: m(`"user":"u"`, `"user":"u"`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
+		"EXTRACT":                                 {in: org(c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
+		"EXTRACT, wrong value":                    {in: org(c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"EXTRACT, filled":                         {in: m(`"org":"o"`, `"user":""`, c(`"org":"o"`, ``)), want: `{"tok":"…","org":"o","cs":[{"tok":"…"}],"raw":{"org":"o"}}`},
+		"EXTRACT, filled, missing":                {in: m(`"org":"o"`, `"user":""`, c(`"z":1`, ``)), code: fault.ClaimMissing, path: "cs[0].tok"},
+		"EXTRACT, filled, wrong value":            {in: m(`"org":"o"`, `"user":""`, c(`"org":"p"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"DESCEND":                                 {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1"`, ``)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…"}],"raw":{"x":"1"}}`},
+		"DESCEND, wrong value":                    {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"DESCEND, child's claim takes precedence": {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, `,"x":"2"`)), want: `{"tok":"…","d":{"x":"1"},"cs":[{"tok":"…","x":"2"}],"raw":{"x":"1"}}`},
+		"DESCEND has no own name":                 {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2","d":"q"`, `,"d":"q"`)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"DESCEND, then the child's claim":         {in: m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"1","user":"u"`, `,"user":"v"`)), code: fault.ClaimMismatch, path: "cs[0].user"},
+		"NEST":                                    {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"1"}`, ``)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…"}]}`},
+		"NEST, wrong value":                       {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, ``)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"child's claim takes precedence":          {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v"`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v"}],"raw":{"user":"u"}}`},
+		"child's NEST takes precedence":           {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{"x":"2"}`)), want: `{"tok":"…","n":{"x":"1"},"cs":[{"tok":"…","nested":{"x":"2"}}]}`},
+		"child's empty NEST does not":             {in: m(`"nested":{"x":"1"}`, `"n":{"x":"1"}`, c(`"nested":{"x":"2"}`, `,"nested":{}`)), code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"token option sets iss":                   {in: m(`"iss":"u"`, `"iss":"u"`, c(`"z":1`, ``)), want: `{"tok":"…","iss":"u","cs":[{"tok":"…"}],"raw":{"iss":"u"}}`},
+		"token option sets exp":                   {in: m(`"exp":`+future, `"exp":"`+future+`"`, c(`"exp":1769870001`, ``)), want: `{"tok":"…","exp":"1769870000","cs":[{"tok":"…"}]}`},
+		"token option without exp":                {in: m(`"exp":`+future, `"exp":"`+future+`"`, c(`"z":1`, `,"g":{"tok":$({"exp":1769870001})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
+		"second element":                          {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"u"`, ``)+`,`+c(`"user":"v"`, ``)), code: fault.ClaimMismatch, path: "cs[1].tok"},
+		"parent without a token":                  {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"u"`, ``) + `]}`, want: `{"user":"u","cs":[{"tok":"…"}]}`},
+		"parent without a token, wrong value":     {of: "Open", in: `{"user":"u","cs":[` + c(`"user":"v"`, ``) + `]}`, code: fault.ClaimMismatch, path: "cs[0].tok"},
+		"claim of the grandparent":                {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"o"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"o"}}],"raw":{"org":"o"}}`},
+		"claim of the grandparent, missing":       {in: org(c(`"org":"o"`, `,"g":{"tok":$({"z":1})}`)), code: fault.ClaimMissing, path: "cs[0].g.tok"},
+		"over the grandparent, filled":            {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
+		"over the grandparent":                    {in: org(c(`"org":"o"`, `,"g":{"tok":$({"org":"p"}),"org":"p"}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","g":{"tok":"…","org":"p"}}],"raw":{"org":"o"}}`},
+		"nearer parent takes precedence":          {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"v"})}`)), want: `{"tok":"…","user":"u","cs":[{"tok":"…","user":"v","g":{"tok":"…"}}],"raw":{"user":"u"}}`},
+		"not the farther parent":                  {in: m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)), code: fault.ClaimMismatch, path: "cs[0].g.tok"},
+		"child without the claim":                 {in: org(c(`"org":"o"`, `,"l":{"tok":$({})}`)), want: `{"tok":"…","org":"o","cs":[{"tok":"…","l":{"tok":"…"}}],"raw":{"org":"o"}}`},
 	})
-	// The error says which field of which message is meant.
+	// The error names the field and the message.
 	for field, in := range map[string]string{
 		"d.x":        m(`"x":"1"`, `"d":{"x":"1"}`, c(`"x":"2"`, ``)),
 		"cs[0].user": m(`"user":"u"`, `"user":"u"`, c(`"user":"v"`, `,"user":"v","g":{"tok":$({"user":"u"})}`)),
@@ -190,13 +190,13 @@ message E { string y = 1 [(kalix.field).jwt = {claim: EXTRACT}]; }
 `, policytest.Setup{})
 	m := func(outer, inner string) string { return `{"tok":$({` + outer + `}),"c":{"tok":$({` + inner + `})}}` }
 	check(t, w, map[string]row{
-		"agree":           {in: m(`"x":"1"`, `"x":"1"`), want: `{"tok":"…","c":{"tok":"…","x":"1"}}`},
-		"one says it":     {in: m(`"x":"1"`, ``), want: `{"tok":"…","c":{"tok":"…","x":"1"}}`},
-		"differ":          {in: m(`"x":"1"`, `"x":"2"`), code: fault.ClaimMismatch, path: "c.x"},
-		"lists agree":     {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"1"}]`), want: `{"tok":"…","c":{"tok":"…","es":[{"y":"1"}]}}`},
-		"longer list":     {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"1"},{"y":"2"}]`), code: fault.ClaimMismatch, path: "c.es"},
-		"shorter list":    {in: m(`"es":[{"y":"1"},{"y":"2"}]`, `"es":[{"y":"1"}]`), code: fault.ClaimMismatch, path: "c.es"},
-		"elements differ": {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"2"}]`), code: fault.ClaimMismatch, path: "c.es[0].y"},
+		"agree":                 {in: m(`"x":"1"`, `"x":"1"`), want: `{"tok":"…","c":{"tok":"…","x":"1"}}`},
+		"only one token has it": {in: m(`"x":"1"`, ``), want: `{"tok":"…","c":{"tok":"…","x":"1"}}`},
+		"differ":                {in: m(`"x":"1"`, `"x":"2"`), code: fault.ClaimMismatch, path: "c.x"},
+		"lists agree":           {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"1"}]`), want: `{"tok":"…","c":{"tok":"…","es":[{"y":"1"}]}}`},
+		"longer list":           {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"1"},{"y":"2"}]`), code: fault.ClaimMismatch, path: "c.es"},
+		"shorter list":          {in: m(`"es":[{"y":"1"},{"y":"2"}]`, `"es":[{"y":"1"}]`), code: fault.ClaimMismatch, path: "c.es"},
+		"elements differ":       {in: m(`"es":[{"y":"1"}]`, `"es":[{"y":"2"}]`), code: fault.ClaimMismatch, path: "c.es[0].y"},
 	})
 }
 
@@ -232,17 +232,17 @@ message Mine { option (kalix.message).jwt = {validate_bearer_token: true}; strin
 		return `{"tok":$({` + claims + `})` + fields + `,` + inner(in) + `}`
 	}
 	check(t, w, map[string]row{
-		"its own":              {in: outer(`"tenant":"a"`, `,"tenant":"a"`, `"tenant":"a"`), want: `{"tok":"…","tenant":"a","inner":{"tok":"…","amount":1}}`},
-		"its own, left out":    {in: outer(`"tenant":"a"`, ``, `"tenant":"a"`), want: `{"tok":"…","tenant":"a","inner":{"tok":"…","amount":1}}`},
-		"another's":            {in: outer(`"tenant":"b"`, `,"tenant":"b"`, `"tenant":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
-		"another's, left out":  {in: outer(`"tenant":"b"`, ``, `"tenant":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
-		"no one's":             {in: outer(`"z":"a"`, ``, `"tenant":"a"`), want: `{"tok":"…","inner":{"tok":"…","amount":1}}`},
-		"DESCEND that is made": {in: outer(`"deep":"b"`, ``, `"deep":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
-		"NEST that is made":    {in: outer(`"ws":[{"deep":"b"}]`, ``, `"ws":[{"deep":"a"}]`), code: fault.ClaimMismatch, path: "inner.tok"},
-		"NEST, missing":        {in: outer(`"ws":[{"deep":"b"}]`, ``, `"z":1`), code: fault.ClaimMissing, path: "inner.tok"},
+		"own parent":                  {in: outer(`"tenant":"a"`, `,"tenant":"a"`, `"tenant":"a"`), want: `{"tok":"…","tenant":"a","inner":{"tok":"…","amount":1}}`},
+		"own parent, claim omitted":   {in: outer(`"tenant":"a"`, ``, `"tenant":"a"`), want: `{"tok":"…","tenant":"a","inner":{"tok":"…","amount":1}}`},
+		"another's":                   {in: outer(`"tenant":"b"`, `,"tenant":"b"`, `"tenant":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
+		"other parent, claim omitted": {in: outer(`"tenant":"b"`, ``, `"tenant":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
+		"no parent":                   {in: outer(`"z":"a"`, ``, `"tenant":"a"`), want: `{"tok":"…","inner":{"tok":"…","amount":1}}`},
+		"DESCEND created":             {in: outer(`"deep":"b"`, ``, `"deep":"a"`), code: fault.ClaimMismatch, path: "inner.tok"},
+		"NEST created":                {in: outer(`"ws":[{"deep":"b"}]`, ``, `"ws":[{"deep":"a"}]`), code: fault.ClaimMismatch, path: "inner.tok"},
+		"NEST, missing":               {in: outer(`"ws":[{"deep":"b"}]`, ``, `"z":1`), code: fault.ClaimMissing, path: "inner.tok"},
 	})
 	check(t, w, map[string]row{
-		"of the bearer's":   {of: "Mine", in: `{` + inner(`"tenant":"a"`) + `}`, bearer: `{"tenant":"a"}`, want: `{"tenant":"a","inner":{"tok":"…","amount":1}}`},
+		"of the bearer":     {of: "Mine", in: `{` + inner(`"tenant":"a"`) + `}`, bearer: `{"tenant":"a"}`, want: `{"tenant":"a","inner":{"tok":"…","amount":1}}`},
 		"of another bearer": {of: "Mine", in: `{` + inner(`"tenant":"a"`) + `}`, bearer: `{"tenant":"b"}`, code: fault.ClaimMismatch, path: "inner.tok"},
 	})
 }

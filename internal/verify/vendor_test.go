@@ -75,20 +75,20 @@ func TestExamplesOfTheVendorsDocument(t *testing.T) {
 		method, claims string
 		code           fault.Code
 	}{
-		"the service's issuer":             {method: "Message", claims: `{"iss":"my-issuer"}`},
-		"the wrong issuer":                 {method: "Message", claims: `{"iss":"wrong-issuer"}`, code: fault.IssuerNotAllowed},
-		"the method's issuer":              {method: "MessageWithIssuer", claims: `{"iss":"my-other-issuer"}`},
-		"the service's is replaced":        {method: "MessageWithIssuer", claims: `{"iss":"my-issuer"}`, code: fault.IssuerNotAllowed},
-		"environment":                      {method: "Aud", claims: `{"aud":"my.kalix.io"}`},
-		"environment, other":               {method: "Aud", claims: `{"aud":"your.kalix.io"}`, code: fault.StaticClaimMismatch},
-		"environment, not replaced":        {method: "Aud", claims: `{"aud":"${ENV_CLAIM_VALUE}.kalix.io"}`, code: fault.StaticClaimMismatch},
-		"all patterns":                     {method: "Patterns", claims: `{"role":"editor",` + uuid + `,"name":"n"}`},
-		"a role that is none":              {method: "Patterns", claims: `{"role":"administrator",` + uuid + `,"name":"n"}`, code: fault.StaticClaimMismatch},
-		"one of its roles":                 {method: "Patterns", claims: `{"role":["viewer","admin"],` + uuid + `,"name":"n"}`},
-		"no UUID":                          {method: "Patterns", claims: `{"role":"editor","sub":"alice","name":"n"}`, code: fault.StaticClaimMismatch},
-		"an empty name":                    {method: "Patterns", claims: `{"role":"editor",` + uuid + `,"name":""}`, code: fault.StaticClaimMismatch},
-		"a pattern without anchors":        {method: "Subject", claims: `{"sub":"my-subject-456"}`},
-		"it must match whole all the same": {method: "Subject", claims: `{"sub":"not-my-subject-456"}`, code: fault.StaticClaimMismatch},
+		"issuer of the service":                 {method: "Message", claims: `{"iss":"my-issuer"}`},
+		"wrong issuer":                          {method: "Message", claims: `{"iss":"wrong-issuer"}`, code: fault.IssuerNotAllowed},
+		"issuer of the method":                  {method: "MessageWithIssuer", claims: `{"iss":"my-other-issuer"}`},
+		"issuer of the service is replaced":     {method: "MessageWithIssuer", claims: `{"iss":"my-issuer"}`, code: fault.IssuerNotAllowed},
+		"environment":                           {method: "Aud", claims: `{"aud":"my.kalix.io"}`},
+		"environment, other":                    {method: "Aud", claims: `{"aud":"your.kalix.io"}`, code: fault.StaticClaimMismatch},
+		"environment, not replaced":             {method: "Aud", claims: `{"aud":"${ENV_CLAIM_VALUE}.kalix.io"}`, code: fault.StaticClaimMismatch},
+		"all patterns":                          {method: "Patterns", claims: `{"role":"editor",` + uuid + `,"name":"n"}`},
+		"unknown role":                          {method: "Patterns", claims: `{"role":"administrator",` + uuid + `,"name":"n"}`, code: fault.StaticClaimMismatch},
+		"one of several roles":                  {method: "Patterns", claims: `{"role":["viewer","admin"],` + uuid + `,"name":"n"}`},
+		"not a UUID":                            {method: "Patterns", claims: `{"role":"editor","sub":"alice","name":"n"}`, code: fault.StaticClaimMismatch},
+		"empty name":                            {method: "Patterns", claims: `{"role":"editor",` + uuid + `,"name":""}`, code: fault.StaticClaimMismatch},
+		"pattern without anchors":               {method: "Subject", claims: `{"sub":"my-subject-456"}`},
+		"pattern without anchors, longer value": {method: "Subject", claims: `{"sub":"not-my-subject-456"}`, code: fault.StaticClaimMismatch},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := bearer(t, w, c.method, "Bearer "+w.Token(c.claims))
