@@ -181,7 +181,7 @@ func (f *jwkFields) check() *fault.Error {
 func (f *jwkFields) documentHint() string {
 	switch {
 	case f.has("jwks_uri"):
-		return "it is an OpenID configuration: its keys are at the URL in jwks_uri; --oidc-issuer finds them"
+		return "it is an OpenID configuration: its keys are at the URL in jwks_uri"
 	case f.has("jwks"):
 		return "the set is in the member jwks; use only that"
 	}
