@@ -3,18 +3,17 @@ package cli
 import (
 	"bufio"
 	"context"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/testkit"
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 )
 
 // TestReadme runs the README's transcripts in order, in one bash and one folder, as a
@@ -179,17 +178,11 @@ func normal(text string) string {
 	return text
 }
 
-// freePort returns a port below those that systems give to connections and listeners that
-// name none, so that it is still free when a program listens.
 func freePort(t *testing.T) string {
 	t.Helper()
-	for range 100 {
-		port := strconv.Itoa(10_000 + rand.IntN(22_000))
-		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
-			_ = l.Close()
-			return port
-		}
+	_, port, err := net.SplitHostPort(ports.Address(t))
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Fatal("no free port")
-	return ""
+	return port
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/testkit"
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 )
 
 // hijacked is a mode in which speak writes to the connection itself.
@@ -253,15 +254,7 @@ func TestS23_FlappingServerKeepsItsKeys(t *testing.T) {
 }
 
 func TestS21_RefusedConnection(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	gives(t, remote(t, "http://"+address, options(newClock(), jwks.Network{})), "", string(fault.KeySetUnavailable))
+	gives(t, remote(t, "http://"+ports.Address(t), options(newClock(), jwks.Network{})), "", string(fault.KeySetUnavailable))
 }
 
 func TestS21_WholeFetchTime(t *testing.T) {

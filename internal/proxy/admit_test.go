@@ -18,6 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/testkit"
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -96,11 +97,9 @@ func TestS64_LogTellsNoToken(t *testing.T) {
 // available.
 func TestS59_CallsAreUnavailableWithoutKeys(t *testing.T) {
 	t.Parallel()
-	gone := testkit.Listen(t)
-	address := "http://" + gone.Addr().String() + "/jwks.json"
-	_ = gone.Close()
+	gone := ports.Address(t)
 	now := time.Now
-	remote, err := jwks.NewRemote(address, jwks.RemoteOptions{Issuer: "me", Now: func() time.Time { return now() }, Log: discard()})
+	remote, err := jwks.NewRemote("http://"+gone+"/jwks.json", jwks.RemoteOptions{Issuer: "me", Now: func() time.Time { return now() }, Log: discard()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +117,7 @@ func TestS59_CallsAreUnavailableWithoutKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(set) })}
-	back := listenAt(t, gone.Addr().String())
+	back := listenAt(t, gone)
 	go func() { _ = server.Serve(back) }()
 	t.Cleanup(func() { _ = server.Close() })
 	r.advance(jwks.ColdRetry)

@@ -16,6 +16,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
 	"github.com/jwtctl/jwtctl/internal/testkit"
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -23,9 +24,7 @@ import (
 // address, and are forwarded again soon after it is back.
 func TestS67_UpstreamDown(t *testing.T) {
 	t.Parallel()
-	gone := testkit.Listen(t)
-	addr := gone.Addr().String()
-	_ = gone.Close()
+	addr := ports.Address(t)
 	r := start(t, setup{dial: addr})
 	for _, name := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi"} {
 		got := r.call(context.Background(), r.conn, name, `{}`)

@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 )
 
 // fixture is a policy, keys, a server, and the proxies in front of it.
@@ -49,14 +51,14 @@ func newFixture(t *testing.T) *fixture {
 
 // proxy starts jwtctl proxy, the reference for the others.
 func (f *fixture) proxy(t *testing.T) {
-	at := freeAddress(t)
+	at := ports.Address(t)
 	start(t, program(t), append([]string{"proxy", "--upstream", f.upstream.address, "--listen", at}, f.policy...)...).answering(t, at)
 	f.ways["jwtctl proxy"] = &way{conn: dial(t, at), grpc: true}
 }
 
 // authz starts the authorization server.
 func (f *fixture) authz(t *testing.T) (p *process, grpc, http string) {
-	grpc, http = freeAddress(t), freeAddress(t)
+	grpc, http = ports.Address(t), ports.Address(t)
 	return f.authzAt(t, grpc, http), grpc, http
 }
 
@@ -195,7 +197,7 @@ func TestVerdictsAreThoseOfTheProxy(t *testing.T) {
 	_, grpcAt, httpAt := f.authz(t)
 	maps.Copy(f.ways, f.planes(t, grpcAt, httpAt))
 	// Without the filter that removes claims by pattern, jwtctl's own removal counts.
-	at := freeAddress(t)
+	at := ports.Address(t)
 	bare := f.snippet(t, "envoy", grpcAt, httpAt, at)
 	before, rest, _ := strings.Cut(bare, "          - name: envoy.filters.http.header_mutation")
 	_, after, found := strings.Cut(rest, "          - name: envoy.filters.http.ext_authz")

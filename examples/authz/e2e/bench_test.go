@@ -21,6 +21,8 @@ import (
 
 	auth "github.com/envoyproxy/go-control-plane/envoy/service/auth/v3"
 	"google.golang.org/grpc"
+
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 )
 
 const (
@@ -163,7 +165,7 @@ func TestBench(t *testing.T) {
 		}
 	}
 	for name, filter := range f.envoyFilters(t) {
-		at := freeAddress(t)
+		at := ports.Address(t)
 		config := f.snippet(t, "envoy", grpcAt, httpAt, at)
 		before, rest, _ := strings.Cut(config, "          - name: envoy.filters.http.header_mutation")
 		_, after, found := strings.Cut(rest, "          - name: envoy.filters.http.router")
@@ -172,9 +174,9 @@ func TestBench(t *testing.T) {
 		}
 		add(name, f.envoyAt(t, at, before+filter+"          - name: envoy.filters.http.router"+after))
 	}
-	at := freeAddress(t)
+	at := ports.Address(t)
 	add(nothing, f.envoyAt(t, at, f.snippet(t, "envoy", passing(t), httpAt, at)))
-	at = freeAddress(t)
+	at = ports.Address(t)
 	plain := fmt.Sprintf("server { listen %s http2; location / { grpc_pass grpc://%s; } }", at, f.upstream.address)
 	add("nginx alone", f.nginx(t, at, plain))
 	for kind, w := range f.planes(t, grpcAt, httpAt) {

@@ -6,7 +6,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
@@ -128,21 +127,6 @@ func (p *process) answering(t *testing.T, address string) {
 		}
 	}
 	t.Fatalf("%v does not respond at %s:\n%s", p.cmd.Args, address, p.out)
-}
-
-// freeAddress returns a loopback address with a free port, below those that systems give to
-// connections and listeners that name none: it is still free when a program listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	for range 100 {
-		address := fmt.Sprint("127.0.0.1:", 10_000+rand.IntN(22_000))
-		if l, err := net.Listen("tcp", address); err == nil {
-			_ = l.Close()
-			return address
-		}
-	}
-	t.Fatal("no free port")
-	return ""
 }
 
 // upstream is a gRPC server that echoes every request, and remembers the metadata of each

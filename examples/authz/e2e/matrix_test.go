@@ -14,6 +14,8 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 )
 
 // newMatrix is a fixture with the policy of matrix.proto: keys of the issuer "far" are
@@ -29,7 +31,7 @@ func newMatrix(t *testing.T) (*fixture, *minter) {
 	run(t, "jwks", "--key", f.key, "-o", set)
 	config := write(t, "jwtctl.yaml", `
 keys: [{issuer: shop, file: "`+set+`", audiences: [shop]}]
-key_sets: [{issuer: far, jwks: "http://`+freeAddress(t)+`/jwks.json"}]
+key_sets: [{issuer: far, jwks: "http://`+ports.Address(t)+`/jwks.json"}]
 `)
 	f.policy = []string{"--config", config, "--proto", "../matrix.proto"}
 	f.proxy(t)

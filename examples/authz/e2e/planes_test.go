@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 )
 
 // planes returns the proxies that forward calls, each in front of the server with the
@@ -19,7 +21,7 @@ func (f *fixture) planes(t *testing.T, grpcAt, httpAt string) map[string]*way {
 			return f.haproxy(t, at, config, f.snippet(t, "haproxy-lua", grpcAt, httpAt, at))
 		},
 	} {
-		at := freeAddress(t)
+		at := ports.Address(t)
 		if w := begin(t, at, f.snippet(t, kind, grpcAt, httpAt, at)); w != nil {
 			w.address = at
 			list[kind] = w

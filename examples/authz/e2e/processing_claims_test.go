@@ -16,6 +16,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/authz"
 	"github.com/jwtctl/jwtctl/internal/policytest"
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 )
 
 // TestProcessingClaims: claims sent by the client, in every spelling, and headers of a
@@ -125,7 +126,7 @@ func TestProcessingDown(t *testing.T) {
 	key := filepath.Join(dir, "key.pem")
 	run(t, "keygen", "-o", key)
 	policy := write(t, "t.proto", messagePolicy)
-	p.authzAt = freeAddress(t)
+	p.authzAt = ports.Address(t)
 	begin := func() *process {
 		a := start(t, program(t), "authz", "--proto", policy, "--key", key, "--listen", p.authzAt)
 		a.answering(t, p.authzAt)

@@ -24,6 +24,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/message"
 	"github.com/jwtctl/jwtctl/internal/policytest"
 	"github.com/jwtctl/jwtctl/internal/proxy"
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 	"github.com/jwtctl/jwtctl/internal/verify"
 )
 
@@ -186,7 +187,7 @@ func (p *processing) envoyAt(filters string) string {
 		missing(p.t, "Envoy")
 		p.t.SkipNow()
 	}
-	at := freeAddress(p.t)
+	at := ports.Address(p.t)
 	config := fmt.Sprintf(processingConfig, envoyAddress(at), filters, envoyAddress(p.authzAt), envoyAddress(p.service.address))
 	if filters == printed {
 		var err error

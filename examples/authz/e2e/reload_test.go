@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jwtctl/jwtctl/internal/testkit/ports"
 )
 
 // TestReload: a changed policy is soon in force, a method whose messages are not sent is
@@ -29,7 +31,7 @@ func TestReload(t *testing.T) {
 		}
 	}
 	put(string(before))
-	grpcAt, httpAt, metricsAt := freeAddress(t), freeAddress(t), freeAddress(t)
+	grpcAt, httpAt, metricsAt := ports.Address(t), ports.Address(t), ports.Address(t)
 	p := start(t, program(t), "authz", "--proto", policy, "--key", key, "--listen", grpcAt, "--http", httpAt, "--metrics", metricsAt, "--reload-interval", "20ms")
 	p.answering(t, httpAt)
 	get := func(url, path string) (int, string) {

@@ -102,12 +102,7 @@ func TestFaultKeysDown(t *testing.T) {
 		t.Fatal(set)
 	}
 	bearer := token(t, p, key, `{"user": "alice"}`, "--kid", "remote-1")
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	_ = l.Close()
+	address := freeAddress(t)
 	upstream := startGo(t)
 	proxy, _ := startProxy(t, p, upstream.addr, "--jwks", "http://"+address+"/")
 	conn := dial(t, proxy.addr)
@@ -117,7 +112,8 @@ func TestFaultKeysDown(t *testing.T) {
 	if n := upstream.calls.Load(); n != 0 {
 		t.Errorf("%d calls reached the upstream, want 0", n)
 	}
-	if l, err = net.Listen("tcp", address); err != nil {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
 		t.Fatal(err)
 	}
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, set) })}
