@@ -22,10 +22,18 @@ import (
 
 // TestMain lets the scripts call this program as jwtctl and temporal-jwt.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){
+	testscript.Main(alone{m}, map[string]func(){
 		"jwtctl":       func() { os.Exit(Main(Arguments(os.Args), system.OS())) },
 		"temporal-jwt": func() { os.Exit(Main(Arguments(os.Args), system.OS())) },
 	})
+}
+
+// alone runs the tests, but not the commands of scripts, without the developer's settings.
+type alone struct{ *testing.M }
+
+func (a alone) Run() int {
+	testkit.OwnEnvironment("JWTCTL_PEERS")
+	return a.M.Run()
 }
 
 // TestScripts runs testdata/script: one folder per command, one file per behaviour.
@@ -50,7 +58,8 @@ func TestScripts(t *testing.T) {
 				Setup: func(env *testscript.Env) error {
 					env.Setenv("HOME", env.WorkDir)
 					env.Setenv("KALIX", kalix) // for protoc
-					env.Vars = append(env.Vars, noRaceWait)
+					env.Vars = append(env.Vars, noRaceWait, "LC_ALL=C")
+					env.Setenv("GIT_CEILING_DIRECTORIES", filepath.Dir(env.WorkDir)) // the temporary folder may be in a work tree
 					return nil
 				},
 				Condition: func(name string) (bool, error) {

@@ -156,6 +156,9 @@ func TestMakeFolder(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(dir, "open"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.Chmod(filepath.Join(dir, "open"), 0o755); err != nil { // whatever the umask
+		t.Fatal(err)
+	}
 	testkit.WantCode(t, MakeFolder(filepath.Join(dir, "open/a/b")), "")
 	for name, mode := range map[string]fs.FileMode{"open": 0o755, "open/a": 0o700, "open/a/b": 0o700} {
 		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || info.Mode().Perm() != mode {

@@ -13,18 +13,21 @@ import (
 
 // NotIgnored reports whether `git add .` would add the file at path: it is in a work tree,
 // and no .gitignore or exclude file matches it. If git is not installed, or does not
-// respond within two seconds, it returns false.
+// respond within half a minute, it returns false.
 func NotIgnored(ctx context.Context, path string) bool {
 	path, err := filepath.Abs(path)
 	if err != nil || !below(filepath.Dir(path)) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	err = (&Tree{}).command(ctx, filepath.Dir(path), nil, "check-ignore", "--quiet", "--", path).Run()
 	var exit *exec.ExitError
 	return errors.As(err, &exit) && exit.ExitCode() == 1 // 0: ignored; 128: no work tree
 }
+
+// patience is long, since a file that is not named to its owner may be committed.
+const patience = 30 * time.Second
 
 // below reports whether dir or a parent has a .git; otherwise git need not be started.
 func below(dir string) bool {

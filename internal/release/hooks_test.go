@@ -187,7 +187,7 @@ func script(t *testing.T, dir, text string) (output string, ok bool) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), "bash", "--norc", "-euo", "pipefail", "-c", text)
 	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null", "GIT_AUTHOR_NAME=test", "GIT_AUTHOR_EMAIL=test@example.com",
+	cmd.Env = append(os.Environ(), "GIT_AUTHOR_NAME=test", "GIT_AUTHOR_EMAIL=test@example.com",
 		"GIT_COMMITTER_NAME=test", "GIT_COMMITTER_EMAIL=test@example.com", "PRE_COMMIT_HOME="+filepath.Join(filepath.Dir(dir), "pre-commit"),
 		"GOMODCACHE="+goEnv(t, "GOMODCACHE"), "GOCACHE="+goEnv(t, "GOCACHE"), "CGO_ENABLED=0", "GOFLAGS=-trimpath")
 	out, err := cmd.CombinedOutput()

@@ -15,19 +15,23 @@ import (
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	for _, row := range []struct{ name, setting, bin, share string }{
-		{"PREFIX and DESTDIR", "PREFIX=/opt/x DESTDIR=" + dir + "/a", "a/opt/x/bin", "a/opt/x/share"},
-		{"DESTDIR", "DESTDIR=" + dir + "/b", "b/usr/local/bin", "b/usr/local/share"},
-		{"GOBIN", "GOBIN=" + dir + "/c/bin", "c/bin", "c/share"},
-		{"over the first", "GOBIN=" + dir + "/c/bin", "c/bin", "c/share"},
-		{"GOBIN with another name", "GOBIN=" + dir + "/d", "d", "d/share"},
+	for _, row := range []struct {
+		name       string
+		setting    []string
+		bin, share string
+	}{
+		{"PREFIX and DESTDIR", []string{"PREFIX=/opt/x", "DESTDIR=" + dir + "/a"}, "a/opt/x/bin", "a/opt/x/share"},
+		{"DESTDIR", []string{"DESTDIR=" + dir + "/b"}, "b/usr/local/bin", "b/usr/local/share"},
+		{"GOBIN", []string{"GOBIN=" + dir + "/c/bin"}, "c/bin", "c/share"},
+		{"over the first", []string{"GOBIN=" + dir + "/c/bin"}, "c/bin", "c/share"},
+		{"GOBIN with another name", []string{"GOBIN=" + dir + "/d"}, "d", "d/share"},
 	} {
 		run := func(target string) []byte {
 			cmd := exec.CommandContext(t.Context(), "make", "-s", "-C", root, target)
 			cmd.Env = slices.DeleteFunc(os.Environ(), func(v string) bool {
 				return strings.HasPrefix(v, "PREFIX=") || strings.HasPrefix(v, "DESTDIR=") || strings.HasPrefix(v, "MAKE")
 			})
-			cmd.Env = append(cmd.Env, strings.Fields(row.setting)...)
+			cmd.Env = append(cmd.Env, row.setting...)
 			said, err := cmd.CombinedOutput()
 			if err != nil {
 				t.Fatalf("%s: %v\n%s", row.name, err, said)
@@ -55,7 +59,7 @@ func TestInstall(t *testing.T) {
 		if got, err := jwt.Output(); err != nil || !bytes.HasPrefix(got, []byte("TEMPORAL_GRPC_META_AUTHORIZATION=Bearer ey")) {
 			t.Errorf("%s: temporal-jwt token --system: %v, %.40q", row.name, err, got)
 		}
-		if told := bytes.Contains(said, []byte("jwtctl completion --help")); told == strings.Contains(row.setting, "DESTDIR=") {
+		if told := bytes.Contains(said, []byte("jwtctl completion --help")); told == slices.ContainsFunc(row.setting, func(s string) bool { return strings.HasPrefix(s, "DESTDIR=") }) {
 			t.Errorf("%s: want how to load completion: %v\n%s", row.name, told, said)
 		}
 		if row.name == "GOBIN" { // the next one installs over it
