@@ -11,8 +11,12 @@ func (s *Server) Wrap(around func(http.Handler) http.Handler) {
 	s.server.Handler = around(s.server.Handler)
 }
 
-// Grace sets how long s waits for requests in progress when it stops.
-func (s *Server) Grace(d time.Duration) { s.grace = d }
+// Grace sets how long s waits for requests in progress when it stops, and that responses
+// may take as long.
+func (s *Server) Grace(d time.Duration) {
+	s.grace = d
+	s.server.WriteTimeout = max(s.server.WriteTimeout, d)
+}
 
 // LongestConnection bounds how long a connection may take for one request, and
 // ShutdownTime how long stopping may.

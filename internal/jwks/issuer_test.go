@@ -14,6 +14,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/jwks"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // issuer is a remote key server that behaves as the test says.
@@ -86,11 +87,15 @@ func options(c *testClock, n jwks.Network) jwks.RemoteOptions {
 // get is not fetched in such a hurry: the machine may be busy.
 const soon = 200 * time.Millisecond
 
+// remote returns the set at address. Unless o limits it, a fetch may take long.
 func remote(t testing.TB, address string, o jwks.RemoteOptions) *jwks.Remote {
 	t.Helper()
 	r, err := jwks.NewRemote(address, o)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.Network.Timeout == 0 {
+		r.Limit(testkit.Timeout)
 	}
 	return r
 }

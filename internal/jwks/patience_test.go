@@ -46,7 +46,6 @@ func TestS24_CallerMayGiveUp(t *testing.T) {
 	i, c := newIssuer(t, nil), newClock()
 	i.does(i.hangs)
 	set := remote(t, i.URL, options(c, jwks.Network{}))
-	set.Limit(testkit.Timeout) // how long a caller would wait that cannot give up
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
 	_, err := set.Keys(ctx, "")
@@ -66,7 +65,6 @@ func TestPatienceEndsTheWait(t *testing.T) {
 	o := options(c, jwks.Network{})
 	o.CallTimeout = 50 * time.Millisecond
 	set := remote(t, i.URL, o)
-	set.Limit(testkit.Timeout)
 	asks := func(what string) {
 		t.Helper()
 		if _, err := set.Keys(t.Context(), "a"); fault.CodeOf(err) != fault.KeySetUnavailable {

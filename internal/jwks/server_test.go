@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -29,7 +30,11 @@ func TestS16_ThousandSlowConnections(t *testing.T) {
 		t.Errorf("a slow connection may live for %s", jwks.LongestConnection)
 	}
 	p := publish(t, these(newKey(t, keys.ES256, "a")), jwks.HandlerOptions{})
-	const slow = 1000
+	slow := 1000
+	var files syscall.Rlimit // each connection takes two, and the next thousand may begin before these end
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
+		slow = min(slow, int(files.Cur/8))
+	}
 	starts := []string{"", "G", "GET /jwks.json HTTP/1.1\r\nHost: x\r\nX-Slow: ", "POST /jwks.json HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1"}
 	ctx, cancel := context.WithTimeout(t.Context(), testkit.Timeout)
 	defer cancel()
@@ -53,7 +58,7 @@ func TestS16_ThousandSlowConnections(t *testing.T) {
 		if answer, _ := p.get(t, jwks.DefaultPath); answer.StatusCode != 200 {
 			t.Errorf("status %d, want 200", answer.StatusCode)
 		}
-		passed = open.Load() > slow/2
+		passed = int(open.Load()) > slow/2
 	}
 	wait.Wait()
 	if ctx.Err() != nil {
@@ -268,7 +273,8 @@ func TestEndpointOfAllInterfaces(t *testing.T) {
 	cancel()
 	defer func() { _ = s.Serve(ctx) }()
 	port := s.Addr().(*net.TCPAddr).Port
-	if want := fmt.Sprintf("http://[::]:%d/jwks.json", port); s.Endpoint() != want || port == 0 {
-		t.Errorf("endpoint %s, want %s", s.Endpoint(), want)
+	want, withoutIPv6 := fmt.Sprintf("http://[::]:%d/jwks.json", port), fmt.Sprintf("http://0.0.0.0:%d/jwks.json", port)
+	if got := s.Endpoint(); got != want && got != withoutIPv6 || port == 0 {
+		t.Errorf("endpoint %s, want %s", got, want)
 	}
 }
