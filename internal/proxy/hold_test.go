@@ -43,9 +43,12 @@ func (r *rig) promptly(conn *grpc.ClientConn, n int) {
 // response arrives, so each call has more time than the one before.
 func (r *rig) heldUntil(ctx context.Context, want codes.Code) {
 	r.t.Helper()
+	before := r.proxy.DelayedRefusals()
+	// A call whose client gave up first may still be held.
+	defer testkit.Eventually(r.t, "its calls are held no longer", func() bool { return r.proxy.DelayedRefusals() <= before })
 	for limit := time.Second; ; limit *= 2 {
-		ctx, cancel := context.WithTimeout(ctx, limit)
 		begun := time.Now()
+		ctx, cancel := context.WithTimeout(ctx, limit)
 		got := r.call(ctx, r.conn, "Bearer", `{}`)
 		took := time.Since(begun)
 		cancel()
