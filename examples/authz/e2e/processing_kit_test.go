@@ -191,7 +191,7 @@ func (p *processing) envoyAt(filters string) string {
 	config := fmt.Sprintf(processingConfig, envoyAddress(at), filters, envoyAddress(p.authzAt), envoyAddress(p.service.address))
 	if filters == printed {
 		var err error
-		if config, err = authz.Snippet("envoy", p.Plan, authz.Places{Listen: at, Authz: p.authzAt, Service: p.service.address}); err != nil {
+		if config, err = authz.Snippet("envoy", p.Plan, authz.Addresses{Listen: at, Authz: p.authzAt, Service: p.service.address}); err != nil {
 			p.t.Fatal(err)
 		}
 		if !p.brief {
