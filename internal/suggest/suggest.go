@@ -9,22 +9,26 @@ const maxLength = 256
 
 // Nearest returns the element of known that was probably meant by name: equal except for
 // case or package, or else the one with the smallest distance, if that is small for the
-// length; the first if there are several. It returns "" if none is similar.
+// length; if there are several, the one whose length differs least, and of those the
+// first. It returns "" if none is similar.
 func Nearest(name string, known []string) string {
 	wanted := strings.ToLower(strings.Trim(name, "/."))
 	if wanted == "" || len(wanted) > maxLength {
 		return ""
 	}
-	found, least := "", max(3, len(wanted)/3+1)
+	found, least, leastDelta := "", max(3, len(wanted)/3+1), 0
 	for _, candidate := range known {
 		lower := strings.ToLower(candidate)
 		if head, ends := strings.CutSuffix(lower, wanted); ends && (head == "" || strings.HasSuffix(head, ".") || strings.HasSuffix(head, "/")) {
 			return candidate
 		}
-		if delta := len(lower) - len(wanted); len(lower) <= maxLength && max(delta, -delta) < least {
-			if d := Distance(wanted, lower); d < least && d < len(wanted) {
-				found, least = candidate, d
-			}
+		delta := max(len(lower)-len(wanted), len(wanted)-len(lower))
+		if len(lower) > maxLength || delta > least {
+			continue
+		}
+		d := Distance(wanted, lower)
+		if d < len(wanted) && (d < least || d == least && delta < leastDelta) {
+			found, least, leastDelta = candidate, d, delta
 		}
 	}
 	if found == "" && len(wanted) >= 3 {

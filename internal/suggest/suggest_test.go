@@ -20,6 +20,16 @@ func TestNearest(t *testing.T) {
 	}
 }
 
+// TestNearestPrefersTheSameLength: a wrong letter is likelier than a missing one.
+func TestNearestPrefersTheSameLength(t *testing.T) {
+	names := []string{"key", "keys", "key_sets"}
+	for name, want := range map[string]string{"keyz": "keys", "kes": "key", "keyss": "keys", "ke": "key"} {
+		if got := suggest.Nearest(name, names); got != want {
+			t.Errorf("%q: got %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestDistance(t *testing.T) {
 	for pair, want := range map[[2]string]int{{"", ""}: 0, {"", "abc"}: 3, {"abc", ""}: 3, {"kitten", "sitting"}: 3, {"ab", "ba"}: 2, {"same", "same"}: 0} {
 		if got := suggest.Distance(pair[0], pair[1]); got != want {
