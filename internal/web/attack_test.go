@@ -1,11 +1,13 @@
 package web_test
 
 import (
+	"encoding/binary"
 	"net/http"
 	"strings"
 	"testing"
 
 	"github.com/jwtctl/jwtctl/internal/enforce"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 	"github.com/jwtctl/jwtctl/internal/web"
 )
 
@@ -56,6 +58,57 @@ func TestWebRefusesBadBearerTokens(t *testing.T) {
 	}
 	if _, trailers := r.grpcWeb("/t.S/WhoServer", nil, r.bearer(goodClaims)); trailers["grpc-status"] != "0" {
 		t.Errorf("stream: %v", trailers)
+	}
+}
+
+// TestWebCutsNoStreamShort: a stream with a message that is not JSON fails for the server
+// too, which must not take the messages before it for all.
+func TestWebCutsNoStreamShort(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	collect := func(messages ...string) answer {
+		var body []byte
+		for _, m := range messages {
+			body = append(binary.BigEndian.AppendUint32(append(body, 0), uint32(len(m))), m...)
+		}
+		return r.do(http.MethodPost, "/t.S/Collect", string(body), "Content-Type: application/connect+json", "Connect-Protocol-Version: 1")
+	}
+	const bad = 10
+	for range bad {
+		if a := collect(`{"id":"1"}`, `{"id":`); !strings.Contains(a.body, `"invalid_argument"`) {
+			t.Errorf("a bad stream: got %q", a.body)
+		}
+	}
+	if a := collect(`{"id":"1"}`, `{"id":"2"}`); !strings.Contains(a.body, `"id":"1"`) {
+		t.Errorf("a good stream: got %q", a.body)
+	}
+	testkit.Eventually(t, "the upstream's calls to end", func() bool { calls, whole := r.ended(); return calls == 0 && whole > 0 })
+	if _, whole := r.ended(); whole != 1 {
+		t.Errorf("%d streams were whole for the server, want 1", whole)
+	}
+	r.logsMalformed(bad)
+}
+
+// logsMalformed waits until n malformed messages are logged, which may be after the
+// response.
+func (r *rig) logsMalformed(n int) {
+	r.t.Helper()
+	testkit.Eventually(r.t, "malformed messages logged", func() bool { return strings.Count(r.log.String(), "code=message_malformed") == n })
+}
+
+// TestWebLogsAMalformedMessage: the log names a message that is not JSON, not the token
+// that it does not have.
+func TestWebLogsAMalformedMessage(t *testing.T) {
+	t.Parallel()
+	r := start(t)
+	for _, path := range []string{"/t.S/Check", "/v1/check/1"} {
+		if a := r.do(http.MethodPost, path, `{"id":`, asJSON); a.status != http.StatusBadRequest {
+			t.Errorf("%s: status %d, want %d", path, a.status, http.StatusBadRequest)
+		}
+	}
+	r.logsMalformed(2)
+	if log := r.log.String(); strings.Contains(log, "token_missing") {
+		t.Errorf("logged %s", log)
 	}
 }
 

@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"errors"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -10,6 +12,11 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/jwtctl/jwtctl/internal/fault"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // The gRPC status codes of interrupted calls (google.rpc.Code).
@@ -31,7 +38,12 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	interrupt, _ := r.Context().Value(interruptKey{}).(func())
-	body := &requestBody{ReadCloser: newPlainEmpty(r.Body, r.Header.Get("Grpc-Encoding") != ""), interrupt: interrupt}
+	refused := func() {
+		row := fault.Lookup(fault.MessageMalformed)
+		s.options.Log.Info("call refused", slog.String("method", quote.Shorten(r.URL.Path)), slog.String("code", string(row.Code)), slog.String("what", "web"), slog.String("reason", row.Meaning))
+	}
+	whole := &untruncated{ReadCloser: r.Body, refused: refused}
+	body := &requestBody{ReadCloser: newPlainEmpty(whole, r.Header.Get("Grpc-Encoding") != ""), interrupt: interrupt}
 	out := r.Clone(r.Context())
 	out.URL = &url.URL{Scheme: "http", Host: "inside", Path: r.URL.Path}
 	out.RequestURI, out.Body, out.ContentLength, out.Close = "", body, -1, false
@@ -128,6 +140,29 @@ func interruptible(w http.ResponseWriter, r *http.Request) (_ *http.Request, ove
 		defer mu.Unlock()
 		controller = nil
 	}
+}
+
+// untruncated is a body made by vanguard. At a message that it cannot parse, vanguard
+// responds with the error, but ends the body with io.EOF: the server would take the
+// messages before it for all. Only another Read returns the error.
+type untruncated struct {
+	io.ReadCloser
+	refused func() // logs the message
+}
+
+// Read implements io.Reader.
+func (b *untruncated) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if n > 0 || err != io.EOF {
+		return n, err
+	}
+	if _, again := b.ReadCloser.Read(nil); again != nil && again != io.EOF {
+		if bad, ok := errors.AsType[*connect.Error](again); ok && bad.Code() == connect.CodeInvalidArgument {
+			b.refused()
+		}
+		err = again
+	}
+	return 0, err
 }
 
 // requestBody is the body made by vanguard, whose Close waits for a Read in progress.

@@ -36,6 +36,7 @@ service S {
     option (google.api.http) = {post: "/v1/who" body: "*"};
   }
   rpc WhoServer(Item) returns (stream Item) { option (kalix.method).jwt = {validate: BEARER_TOKEN, bearer_token_issuer: "me"}; }
+  rpc Collect(stream Item) returns (Item);
   rpc Check(Signed) returns (Item) {
     option (kalix.method).jwt = {validate: MESSAGE};
     option (google.api.http) = {post: "/v1/check/{id}" body: "*"};
@@ -56,6 +57,9 @@ type rig struct {
 	mu    sync.Mutex
 	calls int
 	md    metadata.MD
+	// open are the current calls of Collect, whole those whose last message was followed
+	// by the end of the stream.
+	open, whole int
 }
 
 func start(t *testing.T, origins ...string) *rig {
@@ -112,7 +116,20 @@ func (r *rig) echo(_ any, ss grpc.ServerStream) error {
 	r.mu.Unlock()
 	item := r.Set.Message("t.Item")
 	in := dynamicpb.NewMessage(item)
-	if err := ss.RecvMsg(in); err != nil {
+	err := ss.RecvMsg(in)
+	if method, _ := grpc.MethodFromServerStream(ss); method == "/t.S/Collect" {
+		r.count(1, 0)
+		for err == nil {
+			err = ss.RecvMsg(dynamicpb.NewMessage(item))
+		}
+		if err == io.EOF {
+			err = nil
+			r.count(-1, 1)
+		} else {
+			r.count(-1, 0)
+		}
+	}
+	if err != nil {
 		return err
 	}
 	return ss.SendMsg(in)
@@ -122,6 +139,19 @@ func (r *rig) seen() (int, metadata.MD) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.calls, r.md
+}
+
+func (r *rig) count(open, whole int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.open, r.whole = r.open+open, r.whole+whole
+}
+
+// ended returns how many calls of Collect are open, and how many ended whole.
+func (r *rig) ended() (open, whole int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.open, r.whole
 }
 
 type answer struct {
