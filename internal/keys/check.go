@@ -1,9 +1,11 @@
 package keys
 
 import (
+	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
 	"crypto/rsa"
+	"crypto/sha256"
 	"math/big"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -57,13 +59,30 @@ func (k *Key) checkRSAPrivate() *fault.Error {
 	if !ok {
 		return nil
 	}
-	if n := len(private.Primes); n != 2 {
+	switch n := len(private.Primes); {
+	case n == 0: // a JWK with only d (RFC 7518 section 6.3.2)
+		return checkExponent(private)
+	case n != 2:
 		return fault.New(fault.KeyTypeUnsupported, "", "RSA key has %d primes; only two are supported", n)
 	}
 	if err := private.Validate(); err != nil {
 		return errHalves()
 	}
 	private.Precompute() // otherwise the first goroutine that writes it as PEM would do so, while others sign
+	return nil
+}
+
+// checkExponent checks a key without primes, with which Validate does nothing, by signing
+// once.
+func checkExponent(k *rsa.PrivateKey) *fault.Error {
+	if k.D.Sign() <= 0 || k.D.Cmp(k.N) >= 0 {
+		return errHalves()
+	}
+	digest := sha256.Sum256(nil)
+	signature, err := rsa.SignPKCS1v15(nil, k, crypto.SHA256, digest[:])
+	if err != nil || rsa.VerifyPKCS1v15(&k.PublicKey, crypto.SHA256, digest[:], signature) != nil {
+		return errHalves()
+	}
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"crypto"
+	"crypto/rsa"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -203,10 +204,9 @@ func (f *jwkFields) material() (any, *fault.Error) {
 		return nil, bad
 	}
 	if f.kty == "RSA" && decoded["d"] != nil && decoded["p"] == nil {
-		if key := withoutPrimes(decoded["n"], decoded["e"], decoded["d"]); key != nil {
-			return f.permitted(key), nil
-		}
-		return nil, errHalves()
+		// jwx needs the primes, crypto/rsa does not.
+		public := rsa.PublicKey{N: decoded["n"], E: int(decoded["e"].Int64())}
+		return f.permitted(&rsa.PrivateKey{PublicKey: public, D: decoded["d"]}), nil
 	}
 	members["kty"] = f.members["kty"]
 	if f.coordinateBytes() != 0 {

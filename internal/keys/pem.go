@@ -2,6 +2,7 @@ package keys
 
 import (
 	"bytes"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/pem"
 
@@ -126,6 +127,10 @@ func (k *Key) PEM() ([]byte, error) {
 		der, err = x509.MarshalPKIXPublicKey(k.public)
 	}
 	if err != nil {
+		if private, ok := k.SigningMaterial().(*rsa.PrivateKey); ok && len(private.Primes) == 0 {
+			return nil, fault.New(fault.KeyInvalid, k.source, "cannot be written as PEM without the primes, which its JWK lacks").
+				WithHint("keep it as a JWK; only its public half has a PEM form")
+		}
 		return nil, fault.New(fault.KeyInvalid, k.source, "cannot be written as PEM: %w", err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}), nil
