@@ -10,7 +10,6 @@ import (
 	"github.com/youmark/pkcs8"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
-	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 const labelEncrypted = "ENCRYPTED PRIVATE KEY"
@@ -84,7 +83,7 @@ func (k *Key) EncryptedPEM(passphrase []byte) ([]byte, error) {
 		KDFOpts: pkcs8.PBKDF2Opts{SaltSize: 16, IterationCount: 600_000, HMACHash: crypto.SHA256},
 	})
 	if err != nil {
-		return nil, fault.New(fault.KeyInvalid, k.source, "cannot be encrypted: %s", quote.Shorten(err.Error()))
+		return nil, k.errPEM(err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: labelEncrypted, Bytes: der}), nil
 }

@@ -127,11 +127,16 @@ func (k *Key) PEM() ([]byte, error) {
 		der, err = x509.MarshalPKIXPublicKey(k.public)
 	}
 	if err != nil {
-		if private, ok := k.SigningMaterial().(*rsa.PrivateKey); ok && len(private.Primes) == 0 {
-			return nil, fault.New(fault.KeyInvalid, k.source, "cannot be written as PEM without the primes, which its JWK lacks").
-				WithHint("keep it as a JWK; only its public half has a PEM form")
-		}
-		return nil, fault.New(fault.KeyInvalid, k.source, "cannot be written as PEM: %w", err)
+		return nil, k.errPEM(err)
 	}
 	return pem.EncodeToMemory(&pem.Block{Type: label, Bytes: der}), nil
+}
+
+// errPEM is the error for a key that cannot be written as PEM because of err.
+func (k *Key) errPEM(err error) *fault.Error {
+	if private, ok := k.SigningMaterial().(*rsa.PrivateKey); ok && len(private.Primes) == 0 {
+		return fault.New(fault.KeyInvalid, k.source, "cannot be written as PEM without the primes, which its JWK lacks").
+			WithHint("keep it as a JWK; only its public half has a PEM form")
+	}
+	return fault.New(fault.KeyInvalid, k.source, "cannot be written as PEM: %s", quote.Shorten(err.Error()))
 }

@@ -33,8 +33,11 @@ func TestReadsRSAKeysWithoutPrimes(t *testing.T) {
 			if k.ID() != whole.ID() {
 				t.Errorf("got ID %s, want %s", k.ID(), whole.ID())
 			}
-			if _, err := k.PEM(); fault.CodeOf(err) != fault.KeyInvalid || !strings.Contains(err.Error(), "without the primes") {
-				t.Errorf("PEM: got %v", err)
+			encrypted := func() ([]byte, error) { return k.EncryptedPEM([]byte("correct horse")) }
+			for form, write := range map[string]func() ([]byte, error){"PEM": k.PEM, "encrypted PEM": encrypted} {
+				if _, err := write(); fault.CodeOf(err) != fault.KeyInvalid || !strings.Contains(err.Error(), "without the primes") {
+					t.Errorf("%s: got %v", form, err)
+				}
 			}
 			if again := mustParse(t, string(testkit.Must(k.JWK()))); !again.CanSign() || !again.SameMaterial(k) {
 				t.Error("its JWK form is another key")
