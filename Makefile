@@ -61,7 +61,7 @@ cross:
 test: tools check unit e2e-quick conformance-quick
 
 ## test-all: run all tests: test, then what takes longer or needs a real Temporal server; CI runs this
-test-all: modules test race peers differential-all e2e mesh conformance protojson browser idp-clients temporal-ui check-examples shipping release-check
+test-all: test race peers differential-all e2e mesh conformance protojson browser idp-clients temporal-ui check-examples shipping release-check
 
 ## differential-all: compare how Python and Java (PyPI, Maven) read what goes upstream; DIFFERENTIAL (300) schemas
 READERS := bin/differential
@@ -280,11 +280,7 @@ tools: packages
 	@$(GO) tool -modfile=tools/go.mod -n actionlint >/dev/null
 	@cd examples/proxy && $(GO) tool -n grpcurl >/dev/null # builds it before the tests, whose time is limited
 
-# What downloads is tried again: registries fail now and then. Go modules are downloaded
-# before anything is built, because go itself does not try again.
-modules:
-	@export $(FOR_SERVER); for file in $$(git ls-files go.mod '*/go.mod'); do tools/retry.sh $(GO) -C $$(dirname $$file) mod download; done; \
-	  tools/retry.sh $(GO) -C $(SERVER) mod download -modfile=server-1.30.8.mod
+# What downloads is tried again, since registries fail now and then.
 
 # pip,REQUIREMENTS,TO,OPTIONS installs locked packages into the virtual environment TO, once.
 pip = cmp -s $(1) $(2)/.locked || { rm -rf $(2); python3 -m venv $(2); \
@@ -317,4 +313,4 @@ packages:
 clean:
 	rm -rf bin dist
 
-.PHONY: protojson mesh bench-mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install uninstall cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages modules clean
+.PHONY: protojson mesh bench-mesh idp-clients temporal-ui temporal-cli temporal-workers peers browser bench-nginx differential-all conformance conformance-quick conformance-programs help demo build install uninstall cross test test-all check prose check-examples unit race flaky e2e-quick e2e shipping release-check bench bench-lint fuzz generate temporal-releases tools packages clean
