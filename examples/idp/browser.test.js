@@ -41,7 +41,7 @@ after(async () => {
 
 const settings = (origin) => ({ authority: idp.issuer, client_id: 'spa', redirect_uri: `${origin}/callback`, post_logout_redirect_uri: `${origin}/`, scope: 'openid profile offline_access' });
 
-test('oidc-client-ts logs in by the page, renews and logs out', { timeout: 300_000 }, async () => {
+test('oidc-client-ts logs in on the page, renews and logs out', { timeout: 300_000 }, async () => {
   const context = await browser.newContext();
   context.setDefaultTimeout(120_000);
   const tab = await context.newPage();
@@ -80,7 +80,7 @@ test('a page of another origin can neither log in nor read the provider', { time
   const refused = await tab.evaluate(async (s) => {
     try {
       await new UserManager(s).signinRedirect();
-      return 'it began a login';
+      return 'a login was started';
     } catch (e) {
       return String(e);
     }

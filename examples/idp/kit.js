@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 const here = path.dirname(fileURLToPath(import.meta.url));
 const jwtctl = path.join(here, '..', '..', 'bin', 'jwtctl');
 
-// Returns the issuer of a provider with these flags, and a function that ends it.
+// Starts a provider with these flags, and returns its issuer and a function that ends it.
 export function provider(...flags) {
   const child = spawn(jwtctl, ['idp', '-q', '--user', 'alice', '--permission', 'default:write', ...flags], { cwd: here, stdio: ['ignore', 'pipe', 'ignore'] });
   return new Promise((resolve, reject) => {
@@ -26,7 +26,7 @@ export function provider(...flags) {
 export async function login(url, user) {
   let response = await fetch(url, { redirect: 'manual' });
   const page = new URL(response.headers.get('location'), url);
-  if (page.pathname !== '/login') return page; // an error, for the application
+  if (page.pathname !== '/login') return page; // an error for the application
   response = await fetch(page);
   assert.equal(response.status, 200);
   assert.match(await response.text(), new RegExp(`value="${user}"`));

@@ -14,8 +14,8 @@ async function discover(issuer, authentication = client.ClientSecretBasic('s3cre
   return config;
 }
 
-// Logs alice in and returns her tokens; checks and the address that she returns
-// to may be changed.
+// Logs alice in and returns her tokens; checks and the address to which she
+// returns may be changed.
 async function signIn(config, checks = {}, returned = (url) => url) {
   const pkceCodeVerifier = client.randomPKCECodeVerifier();
   const expectedNonce = client.randomNonce(), expectedState = client.randomState();
@@ -66,7 +66,7 @@ test('openid-client gets tokens for a client and for a device', async () => {
   }
 });
 
-test('openid-client refuses a login whose nonce, state or verifier is not its own', async () => {
+test('openid-client refuses a login with a foreign nonce, state or verifier', async () => {
   const { issuer, stop } = await provider(...flags);
   try {
     const config = await discover(issuer);
@@ -82,8 +82,8 @@ test('openid-client refuses a login whose nonce, state or verifier is not its ow
   }
 });
 
-// What a certified client does about faults of an id_token. It takes an iat that is
-// to come, and does not read at_hash.
+// How a certified client handles faults of an id_token. It accepts an iat in the
+// future, and does not read at_hash.
 for (const fault of ['expired', 'wrong-aud', 'wrong-iss', 'wrong-key', 'alg-none', 'not-yet', 'no-exp', 'wrong-nonce']) {
   test(`openid-client refuses ${fault}`, async () => {
     const { issuer, stop } = await provider(...flags, '--fault', `web:${fault}`);
@@ -95,7 +95,7 @@ for (const fault of ['expired', 'wrong-aud', 'wrong-iss', 'wrong-key', 'alg-none
   });
 }
 
-test('openid-client follows a key that was replaced', async () => {
+test('openid-client uses the new key after a rotation', async () => {
   const { issuer, stop } = await provider(...flags, '--fault', 'rotate-now');
   try {
     assert.equal((await signIn(await discover(issuer))).claims().sub, 'alice');

@@ -1,5 +1,5 @@
-// What runs in the browser: both of connect-web's transports against --web, with
-// the service known from a descriptor set alone.
+// The code in the browser: both of connect-web's transports against --web, with
+// the service known only from a descriptor set.
 import { createFileRegistry, fromBinary } from '@bufbuild/protobuf';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
@@ -7,7 +7,7 @@ import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/conn
 
 const transports = { connect: createConnectTransport, 'grpc-web': createGrpcWebTransport };
 
-// How a call ended: what arrived, or the name of its code.
+// The result of a call: what arrived, or the name of its code.
 async function outcome(call) {
   try {
     return await call();

@@ -18,7 +18,7 @@ const widths = [400, 1400];
 const pages = {};
 let dir, browser;
 
-// services returns a file of so many services with a guarded and an open method.
+// services returns a file of this number of services with a protected and an open method.
 function services(file, count) {
   let text = `syntax = "proto3";\npackage acme.part${file};\nimport "kalix/annotations.proto";\n`;
   for (let i = 0; i < count; i++) {
@@ -44,7 +44,7 @@ function make(name, ...args) {
   try {
     execFileSync(jwtctl, [...args, '--format', 'html', '-o', pages[name]], { cwd: dir, stdio: 'pipe' });
   } catch (error) {
-    if (error.status !== 1) throw error; // 1 is the answer of diff that something is weaker
+    if (error.status !== 1) throw error; // diff exits 1 if something is weaker
   }
 }
 
@@ -68,8 +68,8 @@ after(async () => {
   rmSync(dir, { recursive: true, force: true, maxRetries: 20 });
 });
 
-// open shows a page, and returns it with what must stay empty: requests to
-// elsewhere and messages of the console.
+// open shows a page, and returns it with two lists that must stay empty: requests to
+// other addresses and messages of the console.
 async function open(name, options = {}) {
   const context = await browser.newContext(options);
   context.setDefaultTimeout(120_000);
@@ -85,7 +85,7 @@ async function open(name, options = {}) {
 
 for (const name of ['small', 'sample', 'large', 'changes']) {
   for (const width of widths) {
-    test(`${name} at ${width} pixels loads nothing else, and is as wide as the window`, { timeout: 600_000 }, async () => {
+    test(`${name} at ${width} pixels loads nothing else, and fits the window's width`, { timeout: 600_000 }, async () => {
       for (const colorScheme of ['light', 'dark']) {
         const { tab, faults, close } = await open(name, { viewport: { width, height: 900 }, colorScheme });
         assert.equal(await tab.evaluate(() => document.documentElement.scrollWidth - window.innerWidth), 0);
@@ -99,8 +99,8 @@ for (const name of ['small', 'sample', 'large', 'changes']) {
 
 // axe-core runs in a copy of the page without its policy, which forbids scripts.
 for (const name of ['small', 'sample', 'changes']) {
-  test(`${name} has contrast, names and order for everyone`, { timeout: 900_000 }, async () => {
-    // Both widths and both schemes; the larger page has each once.
+  test(`${name} is accessible: contrast, names and order`, { timeout: 900_000 }, async () => {
+    // Both widths and both color schemes; the larger page has each only once.
     for (const colorScheme of ['light', 'dark']) {
       for (const width of name === 'sample' ? [widths[colorScheme === 'dark' ? 1 : 0]] : widths) {
         const { tab, close } = await open(name, { viewport: { width, height: 900 }, colorScheme, bypassCSP: true });
@@ -115,7 +115,7 @@ for (const name of ['small', 'sample', 'changes']) {
   });
 }
 
-test('without JavaScript all is there but the search', { timeout: 300_000 }, async () => {
+test('without JavaScript everything works except the search', { timeout: 300_000 }, async () => {
   const { tab, faults, close } = await open('large', { javaScriptEnabled: false });
   assert.equal(await tab.locator('.search').isVisible(), false);
   const card = tab.locator('details').first();
@@ -130,7 +130,7 @@ test('without JavaScript all is there but the search', { timeout: 300_000 }, asy
   await close();
 });
 
-test('a link opens the card that it leads to', { timeout: 300_000 }, async () => {
+test('a link opens its card', { timeout: 300_000 }, async () => {
   const { tab, close } = await open('large');
   const link = tab.locator('#findings a[href^="#method-"]').first();
   const target = (await link.getAttribute('href')).slice(1);
@@ -158,7 +158,7 @@ test('the keyboard reaches everything', { timeout: 300_000 }, async () => {
   await close();
 });
 
-test('the search leaves what has every word', { timeout: 300_000 }, async () => {
+test('the search keeps cards with every word', { timeout: 300_000 }, async () => {
   const { tab, faults, close } = await open('large');
   const all = await tab.locator('.card').count();
   await tab.locator('#search').fill('branch3/health part7');
@@ -176,7 +176,7 @@ test('the search leaves what has every word', { timeout: 300_000 }, async () => 
   await close();
 });
 
-test('print shows all facts, also those of closed cards', { timeout: 300_000 }, async () => {
+test('print shows all facts, including those in closed cards', { timeout: 300_000 }, async () => {
   const { tab, close } = await open('small');
   await tab.locator('details').evaluateAll((list) => list.forEach((d) => { d.open = false; }));
   await tab.emulateMedia({ media: 'print' });

@@ -18,7 +18,7 @@ const jwtctl = path.join(bin, 'jwtctl');
 const started = [];
 let dir, set, script, web, origin, stranger, browser;
 
-// Starts a program and returns what pattern finds in what it prints.
+// Starts a program and returns the match of pattern in its output.
 function start(pattern, program, args, env = {}) {
   const child = spawn(program, args, { cwd: dir, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] });
   started.push(child);
@@ -83,12 +83,12 @@ for (const protocol of ['connect', 'grpc-web']) {
     });
   });
 
-  test(`${protocol} from an origin that is not named gets nothing`, { timeout: 300_000 }, async () => {
+  test(`${protocol} from an unlisted origin is refused`, { timeout: 300_000 }, async () => {
     assert.deepEqual(await run(stranger, protocol), { login: 'Unknown' });
   });
 }
 
-test('curl calls as well', () => {
+test('curl can call too', () => {
   const login = JSON.parse(execFileSync('curl', ['-s', '--json', '{"user":"bob"}', `http://${web}/com.example.JwtService/Login`]));
   assert.match(login.token, /^eyJ/);
   const hello = JSON.parse(execFileSync('curl', ['-s', '--json', '{"msg":"hi"}', '-H', `authorization: Bearer ${login.token}`, `http://${web}/com.example.JwtService/JwtInToken`]));

@@ -1,5 +1,5 @@
 #!/bin/sh
-# What archives and packages hold beside the program, and the program that writes
+# Puts the files of archives and packages, except the program, and the program that writes
 # the bills of materials, into bin/release. goreleaser runs it before the builds.
 set -eu
 cd "$(dirname "$0")/../.."

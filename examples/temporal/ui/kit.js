@@ -1,5 +1,5 @@
-// Starts what the Web UI needs, each as the program that users run: jwtctl idp, a
-// Temporal server that has its keys and ours, a worker, the UI. "make temporal-ui"
+// Starts the programs that the Web UI needs, as users run them: jwtctl idp, a
+// Temporal server with its keys and ours, a worker, the UI. "make temporal-ui"
 // builds them into bin/temporal.
 import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
@@ -13,7 +13,7 @@ export const here = path.dirname(fileURLToPath(import.meta.url));
 const bin = path.join(here, '..', '..', '..', 'bin');
 const program = (name) => path.join(bin, name === 'jwtctl' ? name : `temporal/${name}`);
 
-// Ended is thrown when a program ended that has to run.
+// Ended is thrown when a program ends that must keep running.
 export class Ended extends Error {}
 
 // Polls until check returns something other than undefined, and returns it. What
@@ -34,7 +34,7 @@ export async function eventually(what, check, seconds = 180) {
   }
 }
 
-// Returns so many different ports that nothing listens on.
+// Returns this number of different free ports.
 export async function freePorts(count) {
   const servers = Array.from({ length: count }, () => createServer());
   await Promise.all(servers.map((server) => new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))));
@@ -60,14 +60,14 @@ export class Stage {
     return this.ends(0, name, ...args);
   }
 
-  // The same for one that must end with exit code.
+  // The same for a program that must end with this exit code.
   ends(code, name, ...args) {
     const { status, stdout, stderr } = spawnSync(program(name), args, { cwd: this.dir, env: this.env, encoding: 'utf8', timeout: 300_000 });
     assert.equal(status, code, `${name} ${args[0]}: ${stderr}`);
     return stdout;
   }
 
-  // Starts a program and returns what ready matches in what it writes, once it does.
+  // Starts a program and returns the match of ready in its output, once there is one.
   async start(name, ready, args, env = {}) {
     const child = spawn(program(name), args, { cwd: this.dir, env: { ...this.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
     const ended = new Promise((resolve) => child.on('exit', resolve));
@@ -88,7 +88,7 @@ export class Stage {
     rmSync(this.dir, { recursive: true, force: true, maxRetries: 20 });
   }
 
-  // The Web UI as its container starts it, on 127.0.0.1 alone; returns its URL.
+  // Starts the Web UI like its container does, only on 127.0.0.1, and returns its URL.
   async webUI(port, variables) {
     const config = path.join(this.dir, `ui-${port}`);
     mkdirSync(config);

@@ -1,6 +1,6 @@
-// The blocks of README.md, pasted one after the other by somebody who has only a
-// clone and the temporal CLI: each runs as it is there and must write what the
-// block below it says. Run by "make temporal-ui".
+// The blocks of README.md, pasted one after the other by a user who has only a
+// clone and the temporal CLI: each runs unchanged and must print what the
+// block below it shows. Run by "make temporal-ui".
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';

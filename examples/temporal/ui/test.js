@@ -1,6 +1,6 @@
 // The Temporal Web UI with single sign-on: people log in at jwtctl idp in a headless
 // Chromium, and a real server grants what their tokens say. Run by "make temporal-ui".
-// SCREENSHOTS names a folder for pictures of what they see.
+// SCREENSHOTS names a folder for screenshots.
 import assert from 'node:assert/strict';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -34,7 +34,7 @@ const variables = (issuer, port, scopes) => ({
   TEMPORAL_AUTH_CLIENT_SECRET: 's3cret', TEMPORAL_AUTH_CALLBACK_URL: `http://127.0.0.1:${port}/auth/sso/callback`, TEMPORAL_AUTH_SCOPES: scopes,
 });
 
-// Registers the namespace default by the HTTP API and returns, once the starter has
+// Registers the namespace default over the HTTP API and returns, once the starter has
 // run, the id of its workflow.
 async function runWorkflow() {
   const [host, port] = server.match[1].split(':');
@@ -84,8 +84,8 @@ const picture = async (tab, name) => process.env.SCREENSHOTS && tab.screenshot({
 const tokens = (tab) => tab.evaluate(() => JSON.parse(localStorage.getItem('AuthUser') ?? '{}'));
 const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
-// Waits until the tokens of the tab have expired by this machine's clock, which the
-// UI and the server go by.
+// Waits until the tokens of the tab have expired by this machine's clock, which is also
+// that of the UI and the server.
 async function expire(tab) {
   const { exp } = claims((await tokens(tab)).idToken);
   await tab.waitForFunction((end) => Date.now() > end * 1000, exp);
@@ -107,7 +107,7 @@ test('alice logs in and reads the workflow that the starter ran', { timeout: 300
   await context.close();
 });
 
-test('what alice may not do is refused', { timeout: 300_000 }, async () => {
+test('alice is refused what she may not do', { timeout: 300_000 }, async () => {
   const { context, tab } = await signIn(ui, 'alice');
   await tab.getByRole('link', { name: workflow }).first().waitFor();
   const { accessToken, idToken } = await tokens(tab);
@@ -137,13 +137,13 @@ for (const [user, has] of [['bob', 'no permission'], ['carol', 'default:write al
   });
 }
 
-test('a token that expired is renewed, and the page goes on', { timeout: 300_000 }, async () => {
+test('an expired token is renewed, and the page continues', { timeout: 300_000 }, async () => {
   const { context, tab } = await signIn(short, 'alice');
   const answers = [];
   tab.on('response', (r) => answers.push([new URL(r.url()).pathname, r.status()].join(' ')));
   await tab.getByRole('link', { name: workflow }).first().waitFor();
   const first = (await tokens(tab)).accessToken;
-  for (let renewed = 0; renewed < 2; renewed++) { // the second by the token that replaced the first
+  for (let renewed = 0; renewed < 2; renewed++) { // the second with the token that replaced the first
     await expire(tab);
     const again = tab.waitForResponse((r) => r.url().includes('/workflows?') && r.status() === 200);
     await tab.getByRole('button', { name: 'Refresh', exact: true }).click();
@@ -167,7 +167,7 @@ test('without the scope offline_access a person logs in again', { timeout: 300_0
   await context.close();
 });
 
-test('logout forgets the tokens; the session at the provider goes on', { timeout: 300_000 }, async () => {
+test('logout forgets the tokens; the session at the provider continues', { timeout: 300_000 }, async () => {
   const { context, tab } = await signIn(ui, 'alice');
   await tab.getByRole('link', { name: workflow }).first().waitFor();
   await tab.getByTestId('user-menu-trigger').click();

@@ -30,13 +30,13 @@ class Greeting:
 
 
 def key_id(token: str) -> str:
-    """Returns the key id that a token names, for the log: never the token itself."""
+    """Returns the key ID in a token's header, for the log: never the token itself."""
     header = token.split(".")[0]
     return json.loads(base64.urlsafe_b64decode(header + "=" * (-len(header) % 4)))["kid"]
 
 
 async def keep_token(client: Client, file: Path, token: str) -> None:
-    """Gives the client what the file holds, whenever that changes."""
+    """Gives the client the file's token whenever it changes."""
     while True:
         await asyncio.sleep(0.5)
         try:

@@ -16,7 +16,7 @@ export function tokenFile(path: string): () => Promise<string> {
   return async () => {
     const token = (await readFile(path, "utf8")).trim();
     if (!token || /\s/.test(token)) {
-      throw new Error(`${path} does not hold one token alone`);
+      throw new Error(`${path} does not contain exactly one token`);
     }
     return token;
   };

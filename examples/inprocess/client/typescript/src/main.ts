@@ -15,5 +15,5 @@ if (!item || !transports[transport]) {
 }
 const shop = createClient(Shop, transports[transport](url, [bearer(tokenFile(path))]));
 const receipt = await shop.buy({ item });
-const order = await shop.show(receipt); // the token in the receipt says that it is the shop's
+const order = await shop.show(receipt); // the token in the receipt proves that the shop issued it
 console.log(`${receipt.buyer} bought ${order.item}`);

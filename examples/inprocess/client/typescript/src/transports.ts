@@ -2,8 +2,8 @@ import type { Interceptor, Transport } from "@connectrpc/connect";
 import * as node from "@connectrpc/connect-node";
 import * as web from "@connectrpc/connect-web";
 
-// transports are the ways to call a server by its URL: three protocols of Node's HTTP, and
-// two as a browser speaks them, by fetch.
+// transports call a server at a URL: three protocols over Node's HTTP, and
+// two over fetch, like in a browser.
 export const transports: Record<string, (baseUrl: string, interceptors: Interceptor[]) => Transport> = {
   grpc: (baseUrl, interceptors) => node.createGrpcTransport({ baseUrl, interceptors }),
   connect: (baseUrl, interceptors) => node.createConnectTransport({ baseUrl, interceptors, httpVersion: "2" }),

@@ -1,5 +1,5 @@
 // A Temporal worker whose token is renewed while it runs, from a file such as
-// the one that `jwtctl token --refresh` keeps.
+// the one that `jwtctl token --refresh` updates.
 import { readFile } from 'node:fs/promises';
 import { NativeConnection, Worker } from '@temporalio/worker';
 
@@ -12,7 +12,7 @@ function setting(name: string): string {
 const readToken = async () => (await readFile(setting('TOKEN_FILE'), 'utf8')).trim();
 const metadata = (token: string) => ({ authorization: `Bearer ${token}` });
 
-// logToken names the token's key in the log: never the token itself.
+// logToken logs the ID of the token's key: never the token itself.
 function logToken(token: string): void {
   const header = JSON.parse(Buffer.from(token.split('.')[0], 'base64url').toString());
   console.error(`new token, kid=${header.kid}`);

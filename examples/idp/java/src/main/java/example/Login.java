@@ -25,7 +25,7 @@ import org.springframework.security.oauth2.core.oidc.user.OidcUser;
 import org.springframework.web.util.UriComponentsBuilder;
 
 /**
- * Logs in at a provider as Spring Security does behind oauth2Login(), and renews the access token. Prints who logged in.
+ * Logs in at a provider like Spring Security behind oauth2Login(), and renews the access token. Prints who logged in.
  * The provider must log in without a page. Arguments: issuer, redirect address.
  */
 public final class Login {
@@ -62,7 +62,7 @@ public final class Login {
     System.out.println(user.getName() + " " + user.getEmail() + " " + user.getClaims().get("permissions"));
   }
 
-  /** Follows redirects from the provider until one leads to the application, and returns that. */
+  /** Follows redirects from the provider until one leads to the application, and returns its address. */
   private static URI follow(URI at, String application) throws Exception {
     HttpClient browser = HttpClient.newBuilder().cookieHandler(new CookieManager()).build();
     for (int hops = 0; hops < 10; hops++) {

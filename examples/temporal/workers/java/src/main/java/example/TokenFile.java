@@ -12,7 +12,7 @@ import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Reads the token from a file for every request, such as the file that {@code jwtctl token --refresh} keeps. */
+/** Reads the token for every request from a file, such as the one that {@code jwtctl token --refresh} updates. */
 final class TokenFile implements AuthorizationTokenSupplier {
   private static final Logger LOG = LoggerFactory.getLogger(TokenFile.class);
   private static final Pattern KEY_ID = Pattern.compile("\"kid\"\\s*:\\s*\"([^\"]*)\"");
@@ -38,7 +38,7 @@ final class TokenFile implements AuthorizationTokenSupplier {
     }
   }
 
-  /** Returns the key id that a token names, for the log: never the token itself. */
+  /** Returns the key ID in a token's header, for the log: never the token itself. */
   private static String keyId(String token) {
     byte[] header = Base64.getUrlDecoder().decode(token.split("\\.")[0]);
     Matcher m = KEY_ID.matcher(new String(header, StandardCharsets.UTF_8));
