@@ -13,8 +13,8 @@ import (
 )
 
 // WriteSARIF prints a SARIF 2.1.0 log for GitHub code scanning: paths are relative to the
-// root of the repository (so lint must run there), and fingerprints do not change when
-// lines move, so that an alert stays the same.
+// root of the repository, and fingerprints do not change when lines move, so that an
+// alert stays the same.
 func (r Report) WriteSARIF(w io.Writer) error {
 	rules := slices.Clone(r.Rules)
 	slices.SortStableFunc(rules, func(a, b Rule) int { return strings.Compare(a.ID, b.ID) })
@@ -40,7 +40,7 @@ func (r Report) WriteSARIF(w io.Writer) error {
 			RuleIndex: index[f.Rule],
 			Level:     f.Severity.String(),
 			Message:   sarifMessage(text),
-			Locations: sarifLocations(f),
+			Locations: r.sarifLocations(f),
 			PartialFingerprints: map[string]string{
 				"jwtctlFinding/v1": fmt.Sprintf("%s:%d", hash, seen[hash]),
 			},
@@ -76,10 +76,10 @@ func sarifMessage(text string) sarifText {
 }
 
 // sarifLocations returns the position of a finding, or none if it is unknown.
-func sarifLocations(f Finding) []sarifLocation {
+func (r Report) sarifLocations(f Finding) []sarifLocation {
 	var at sarifLocation
 	if f.Pos.File != "" {
-		physical := &sarifPhysical{Artifact: artifact(f.Pos.File)}
+		physical := &sarifPhysical{Artifact: artifact(r.inRepository(f.Pos.File))}
 		if f.Pos.Line > 0 {
 			physical.Region = &sarifRegion{Line: f.Pos.Line, Column: max(f.Pos.Column, 0)}
 		}
