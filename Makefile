@@ -104,12 +104,12 @@ api-baseline:
 	@ln -sfn $(CURDIR) /tmp/jwtctl-api && ln -sfn "$$($(GO) env GOMODCACHE)" /tmp/jwtctl-mod && cd /tmp/jwtctl-api && export GOMODCACHE=/tmp/jwtctl-mod && \
 	  for p in $(PUBLIC); do (cd $$p && $(APIDIFF) -w /tmp/jwtctl-api/tools/api/$${p//\//-}.export .); done; rm -f /tmp/jwtctl-api /tmp/jwtctl-mod
 
-## prose: check documents, help, comments and messages for plain English; the rules are in tools/vale/styles
+## prose: check documents, help, comments, messages and tests for plain English; the rules are in tools/vale/styles
 prose: bin/vale
 	@rm -rf bin/prose
 	@cd tools && $(GO) build -o ../bin/extract-prose ./prose
-	@bin/extract-prose bin/prose docs/cli.md $$(git ls-files -co --exclude-standard 'cmd/*.go' 'internal/*.go' 'jwtpolicy/*.go' 'grpcauth/*.go' 'connectauth/*.go' 'jwttest/*.go' | grep -v _test.go | xargs ls 2>/dev/null)
-	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**,**/*_test.go}' README.md CONTRIBUTING.md SECURITY.md $$(git ls-files 'examples/*.md') docs cmd internal jwtpolicy jwttest grpcauth connectauth bin/prose
+	@bin/extract-prose bin/prose docs/cli.md $$(git ls-files -co --exclude-standard 'cmd/*.go' 'internal/*.go' 'jwtpolicy/*.go' 'grpcauth/*.go' 'connectauth/*.go' 'jwttest/*.go' '*_test.go' | xargs ls 2>/dev/null)
+	@bin/vale --config=tools/vale/.vale.ini --output=line --glob='!{docs/cli.md,**/testdata/**}' README.md CONTRIBUTING.md SECURITY.md $$(git ls-files 'examples/*.md' 'examples/*_test.go' 'tools/*_test.go') docs cmd internal jwtpolicy jwttest grpcauth connectauth bin/prose
 
 bin/vale: tools/vale/go.mod tools/vale/go.sum # it uses C libraries to parse source
 	@cd tools/vale && CGO_ENABLED=1 $(GO) build -o ../../bin/vale github.com/vale-cli/vale/v3/cmd/vale 2>/dev/null

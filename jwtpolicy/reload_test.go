@@ -133,9 +133,9 @@ func TestReloadReportsWhatIsWeaker(t *testing.T) {
 	}
 }
 
-// TestReloadRemembersWhatWasRemoved: a guarded method, and an issuer's rules, that one
-// reload removes and the next brings back weaker are reported, or refused with
-// RefuseWeaker; as they were, they pass. S79.
+// TestReloadRemembersWhatWasRemoved: if one reload removes a guarded method or an issuer's
+// rules and the next restores them weaker, that is reported, or refused with
+// RefuseWeaker; restored unchanged, they pass. S79.
 func TestReloadRemembersWhatWasRemoved(t *testing.T) {
 	l := newLab(t)
 	key := func(id, issuer string, audiences ...string) jwtpolicy.Key {

@@ -27,7 +27,7 @@ folders() {
   done
 }
 
-# identity FILE prints what changes when the test program or a file of its folder does.
+# identity FILE prints a hash of the test program and the files in its folder.
 identity() { (cat "$1" && git ls-files -co --exclude-standard -z . | xargs -0 sha256sum 2>/dev/null) | sha256sum; }
 
 # repeat FOLDER compiles a package's tests once, runs them, and prints its row.
@@ -63,7 +63,7 @@ repeat() {
 failures() { grep -c FAIL "$state/results" || true; }
 row() { printf '%-45s %5s %8s %10s\n' "$@"; }
 
-# Each ends when this script has, however that came.
+# Each ends when this script does, however that happens.
 for ((i = 0; i < $(nproc); i++)); do
   (while kill -0 $$ 2>/dev/null; do for ((n = 0; n < 300000; n++)); do :; done; done) &
 done

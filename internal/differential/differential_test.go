@@ -161,7 +161,7 @@ func files(file protoreflect.FileDescriptor) *descriptorpb.FileDescriptorSet {
 	return set
 }
 
-// nodeModules is where make tools installs the packages of examples/proxy.
+// nodeModules is the folder of the packages of examples/proxy, installed by make tools.
 func nodeModules(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../../bin/proxy-example/node_modules")

@@ -119,8 +119,8 @@ func TestA20_NamesKeysThatMayValidate(t *testing.T) {
 	}
 }
 
-// TestA49_TokenMayBeAbsent: if a request may have no token, the method says so, and no
-// claim is described as required without one.
+// TestA49_TokenMayBeAbsent: if a request may have no token, the output for the
+// method reports it, and no claim is described as required without one.
 func TestA49_TokenMayBeAbsent(t *testing.T) {
 	t.Parallel()
 	const text = `syntax = "proto2"; package x; import "kalix/annotations.proto";

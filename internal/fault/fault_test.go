@@ -145,7 +145,7 @@ func TestErrorIs(t *testing.T) {
 		t.Error("Has misses the codes of joined errors")
 	}
 	if fault.Has(err, fault.KeyWeak) || fault.Has(nil, fault.KeyWeak) {
-		t.Error("Has finds a code that is not there")
+		t.Error("Has finds a missing code")
 	}
 	if !errors.Is(err, fs.ErrClosed) {
 		t.Error("the cause is lost")

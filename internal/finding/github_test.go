@@ -9,8 +9,8 @@ import (
 )
 
 // checkGitHub reads each line as the runner of GitHub Actions does: up to the
-// second "::" properties split at commas, behind it the message; then the
-// escapes are undone.
+// second "::" properties split at commas, then the message; then the escapes are
+// undone.
 func checkGitHub(t *testing.T, text string, want []Finding) {
 	t.Helper()
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")

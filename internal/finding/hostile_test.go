@@ -135,7 +135,7 @@ func TestS70_HostileTextStaysInItsPlace(t *testing.T) {
 	checkFormats(t, Report{}, schema)
 }
 
-// FuzzF12_Findings prints findings with arbitrary texts, two of them alike.
+// FuzzF12_Findings prints findings with arbitrary texts, two of them equal.
 func FuzzF12_Findings(f *testing.F) {
 	for i, text := range hostile() {
 		f.Add(text, "rule", text, text, "pkg.M", i-1, i%3, i%4, i%2 == 0)

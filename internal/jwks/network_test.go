@@ -110,7 +110,7 @@ func TestS19_RefusesUnsafeAddresses(t *testing.T) {
 }
 
 // resolver returns a resolver that queries a DNS server of this test, which responds to
-// every address query with ip or, if ip is invalid, that the name does not exist.
+// every address query with ip or, if ip is invalid, with a name error.
 func resolver(t *testing.T, ip netip.Addr) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")

@@ -196,7 +196,7 @@ func TestA20_SetsOfOtherIssuersAreLeftAlone(t *testing.T) {
 }
 
 // TestA20_IdOfAnotherIssuer: if a key has the token's ID but may not vouch for its
-// issuer, the error says so, without naming the key's issuer.
+// issuer, the error reports it without naming the key's issuer.
 func TestA20_IdOfAnotherIssuer(t *testing.T) {
 	bound, err := ec(t, "a").With(keys.Attributes{Issuer: "secret-partner"})
 	if err != nil {

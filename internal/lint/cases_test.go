@@ -79,7 +79,7 @@ func TestCases(t *testing.T) {
 			checks + `message A {` + token + ` oneof a { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; } oneof b { string y = 2 [(kalix.field).jwt = {claim: INCLUDE name: "x"}]; } }`,
 			[]string{"duplicate-claim: t.A.y"},
 		},
-		"A61 a oneof and a field behind it": {
+		"A61 a oneof and a field after it": {
 			checks + `message A {` + token + ` oneof a { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; string y = 2 [(kalix.field).jwt = {claim: INCLUDE name: "x"}]; }
 			string z = 3 [(kalix.field).jwt = {claim: INCLUDE name: "x"}]; }`,
 			[]string{"duplicate-claim: t.A.z"},

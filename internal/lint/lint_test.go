@@ -138,7 +138,7 @@ func TestRules(t *testing.T) {
 }
 
 // TestExamples: the examples of the vendor's documentation have no findings, except two
-// of our own that have some on purpose.
+// added ones that have some on purpose.
 func TestExamples(t *testing.T) {
 	dir := "../../testdata/proto"
 	found := Check(protokit.Read(t, protofile.Sources{ImportPaths: []string{dir}, Protos: []string{dir}}), Options{})

@@ -87,7 +87,7 @@ func TestRefusesShadowedFiles(t *testing.T) {
 }
 
 // TestFileNames: a file is named relative to the working folder, or else to an import
-// path; if it is found by neither, or by two names, the error says so.
+// path; a file found by neither, or by two names, is an error that gives the reason.
 func TestFileNames(t *testing.T) {
 	const one = "syntax = 'proto3'; package one; message One {}"
 	dir := testkit.Folder(t, map[string]string{

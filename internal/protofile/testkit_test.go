@@ -173,7 +173,7 @@ func readSet(tb testing.TB, path string) *descriptorpb.FileDescriptorSet {
 	return set
 }
 
-// model describes a set: every element of its own files, and every annotation; with
+// model describes a set: every element of its files, and every annotation; with
 // positions if withPositions is set.
 func model(set *descset.Set, withPositions bool) string {
 	var b strings.Builder

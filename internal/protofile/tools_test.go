@@ -15,7 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/vendortest"
 )
 
-// buf returns the program pinned in examples/buf/package.json; make tools installs it.
+// buf returns the program pinned in examples/buf/package.json, installed by make tools.
 func buf(tb testing.TB) string {
 	tb.Helper()
 	path, err := filepath.Abs("../../examples/buf/node_modules/.bin/buf")

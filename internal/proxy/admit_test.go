@@ -69,7 +69,7 @@ func (r *rig) waitLog(before int, want string) string {
 	return text
 }
 
-// TestS64_LogTellsNoToken: nothing of a token is logged, whoever is at fault. S64.
+// TestS64_LogTellsNoToken: nothing of a token is logged, whichever side is at fault. S64.
 func TestS64_LogTellsNoToken(t *testing.T) {
 	t.Parallel()
 	r := start(t, setup{})

@@ -175,8 +175,8 @@ func (g *gauntlet) settle() {
 	g.fault("calls of the upstream do not end")
 }
 
-// checkMetadata checks that the claims are those of a valid bearer token, and that there
-// are none without one.
+// checkMetadata checks that the claims are those of a valid bearer token, and that
+// there are no claims without one.
 func (g *gauntlet) checkMetadata(m *plan.Method, md metadata.MD) {
 	claims := map[string]string{}
 	for key, values := range md {

@@ -237,7 +237,7 @@ func TestShutdown_Deadline(t *testing.T) {
 	}
 	s := r.open(context.Background(), "OpenBidi")
 	r.waitCalls(1)
-	ctx, over := context.WithCancel(context.Background()) // the deadline has passed when the test says so
+	ctx, over := context.WithCancel(context.Background()) // the test decides when the deadline passes
 	defer over()
 	ended := make(chan error, 1)
 	go func() { ended <- r.proxy.Shutdown(ctx) }()

@@ -13,7 +13,7 @@ import (
 func TestParseRelease(t *testing.T) {
 	for text, want := range map[string]string{
 		"": Newest().Version, "v1.32.2": "1.32.2", "1.30.8": "1.30.8", "1.31": "1.31.5", "1.29": "1.29.2",
-		"1.30.5":  "1.30.5", // between two that decide alike
+		"1.30.5":  "1.30.5", // between two that decide equally
 		"1.30.2":  "",       // between two that differ
 		"1.30.99": "", "1.28.0": "", "1.33.0": "", "2.32.2": "", "1": "", "1.x": "", "latest": "", "1.30.8.1": "", "-1.30.8": "",
 	} {

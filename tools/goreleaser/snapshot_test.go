@@ -120,7 +120,7 @@ func (s source) runs(t *testing.T, program string) {
 const notOurs = "malformed-contact," + // no address of maintainers is published
 	"no-changelog,debian-changelog-file-missing," + // docs/CHANGELOG.md is not a Debian changelog
 	"statically-linked-binary," + // on purpose
-	"initial-upload-closes-no-bugs," + // this is no upload to Debian
+	"initial-upload-closes-no-bugs," + // this is not an upload to Debian
 	"unknown-field" // Architecture-Variant, which goreleaser writes
 
 // links are the links in packages: for temporal jwt token.

@@ -1,5 +1,6 @@
 // Command prose writes what the prose linter cannot find by itself: the text of
-// string literals in Go files, and of generated help.
+// string literals in Go files, and of generated help. In tests it takes only the
+// literals that are read when a test fails: names of cases, and messages.
 //
 //	prose OUT FILE...
 //
@@ -63,10 +64,14 @@ func literals(name string, data []byte, count int) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
+	var shown map[*ast.BasicLit]bool
+	if strings.HasSuffix(name, "_test.go") {
+		shown = shownByTests(file)
+	}
 	lines := make([]string, count)
 	ast.Inspect(file, func(n ast.Node) bool {
 		lit, ok := n.(*ast.BasicLit)
-		if !ok || lit.Kind != token.STRING {
+		if !ok || lit.Kind != token.STRING || shown != nil && !shown[lit] {
 			return true
 		}
 		text, err := strconv.Unquote(lit.Value)
@@ -83,4 +88,30 @@ func literals(name string, data []byte, count int) ([]string, error) {
 		return true
 	})
 	return lines, nil
+}
+
+// shownByTests returns the literals that go test prints: the arguments of Run and of
+// failures, and the keys of tables.
+func shownByTests(file *ast.File) map[*ast.BasicLit]bool {
+	shown := map[*ast.BasicLit]bool{}
+	add := func(e ast.Expr) {
+		if lit, ok := e.(*ast.BasicLit); ok {
+			shown[lit] = true
+		}
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.KeyValueExpr:
+			add(n.Key)
+		case *ast.CallExpr:
+			if f, ok := n.Fun.(*ast.SelectorExpr); ok && len(n.Args) > 0 {
+				switch f.Sel.Name {
+				case "Run", "Error", "Errorf", "Fatal", "Fatalf", "Log", "Logf", "Skip", "Skipf":
+					add(n.Args[0])
+				}
+			}
+		}
+		return true
+	})
+	return shown
 }

@@ -215,8 +215,8 @@ func write(t *testing.T, name, text string) string {
 	return path
 }
 
-// installed returns the program called name, or the one that variable names; "" if there
-// is none.
+// installed returns the program called name, or the one that variable names; "" if no
+// program.
 func installed(name, variable string) string {
 	if path := os.Getenv(variable); variable != "" && path != "" {
 		return path

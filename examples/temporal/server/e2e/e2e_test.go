@@ -1,6 +1,6 @@
 // Package e2e runs jwtctl, the worker and the starter as programs against a real Temporal
 // server, which is embedded so that its log can be read: only the log has the reason why a
-// token was refused. Every case has a server of its own.
+// token was refused. Every case has its own server.
 //
 // JWTCTL_BIN names a jwtctl to test instead of one built from this clone;
 // JWTCTL_E2E_TEMPORAL the temporal CLI, and JWTCTL_E2E_WORKERS the folder of the workers
