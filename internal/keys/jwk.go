@@ -84,6 +84,9 @@ func parseJWK(members []strictjson.Member, a Attributes) (*Key, *fault.Error) {
 	if err != nil {
 		return nil, err.(*fault.Error)
 	}
+	if bad = f.checkCertificate(k.public); bad != nil {
+		return nil, bad.About(a.Source)
+	}
 	return k, nil
 }
 
