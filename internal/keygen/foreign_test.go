@@ -2,6 +2,7 @@ package keygen_test
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"maps"
 	"os/exec"
@@ -115,7 +116,7 @@ func TestS9_WeReadOpenSSL(t *testing.T) {
 	p256 := testkit.File(t, filepath.Join(t.TempDir(), "p256"), run(t, "openssl", "ecparam", "-genkey", "-noout", "-name", "prime256v1"))
 	dsa := testkit.File(t, filepath.Join(t.TempDir(), "dsa"), run(t, "openssl", "genpkey", "-genparam", "-algorithm", "DSA", "-pkeyopt", "dsa_paramgen_bits:1024"))
 	tests := map[string]struct {
-		command string
+		command string // P256 and DSA are files
 		code    fault.Code
 	}{
 		"PKCS#8, P-256":         {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256", ""},
@@ -126,31 +127,35 @@ func TestS9_WeReadOpenSSL(t *testing.T) {
 		"PKCS#8, Ed25519":       {"genpkey -algorithm ED25519", ""},
 		"SEC 1 with its curve":  {"ecparam -genkey -name prime256v1", ""},
 		"SEC 1":                 {"ecparam -genkey -noout -name secp521r1", ""},
-		"compressed point":      {"ec -in " + p256 + " -conv_form compressed", ""},
-		"no public half":        {"ec -in " + p256 + " -no_public", ""},
+		"compressed point":      {"ec -in P256 -conv_form compressed", ""},
+		"no public half":        {"ec -in P256 -no_public", ""},
 		"PKCS#1":                {"genrsa -traditional 2048", ""},
-		"certificate":           {"req -x509 -new -key " + p256 + " -subj /CN=throw-away", ""},
+		"certificate":           {"req -x509 -new -key P256 -subj /CN=throw-away", ""},
 		"RSA 1024":              {"genrsa 1024", fault.KeyWeak},
 		"RSA with three primes": {"genrsa -traditional -primes 3 2048", fault.KeyTypeUnsupported},
 		"RSA for PSS":           {"genpkey -algorithm RSA-PSS -pkeyopt rsa_keygen_bits:2048", fault.KeyTypeUnsupported},
 		"explicit, PKCS#8":      {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -pkeyopt ec_param_enc:explicit", fault.KeyTypeUnsupported},
 		"explicit, SEC 1":       {"ecparam -genkey -noout -name prime256v1 -param_enc explicit", fault.KeyTypeUnsupported},
-		"explicit, PKIX":        {"ec -in " + p256 + " -pubout -param_enc explicit", fault.KeyTypeUnsupported},
-		"compressed, PKIX":      {"ec -in " + p256 + " -pubout -conv_form compressed", fault.KeyInvalid},
+		"explicit, PKIX":        {"ec -in P256 -pubout -param_enc explicit", fault.KeyTypeUnsupported},
+		"compressed, PKIX":      {"ec -in P256 -pubout -conv_form compressed", fault.KeyInvalid},
 		"P-224":                 {"ecparam -genkey -noout -name secp224r1", fault.KeyTypeUnsupported},
 		"secp256k1":             {"genpkey -algorithm EC -pkeyopt ec_paramgen_curve:secp256k1", fault.KeyTypeUnsupported},
 		"brainpool":             {"ecparam -genkey -noout -name brainpoolP256r1", fault.KeyTypeUnsupported},
 		"X25519":                {"genpkey -algorithm X25519", fault.KeyTypeUnsupported},
 		"Ed448":                 {"genpkey -algorithm ED448", fault.KeyTypeUnsupported},
-		"DSA":                   {"genpkey -paramfile " + dsa, fault.KeyTypeUnsupported},
-		"encrypted PKCS#8":      {"pkcs8 -topk8 -in " + p256 + " -passout pass:x", fault.KeyEncrypted},
-		"encrypted SEC 1":       {"ec -in " + p256 + " -aes128 -passout pass:x", fault.KeyEncrypted},
-		"certificate, text":     {"req -x509 -new -key " + p256 + " -subj /CN=throw-away -text", ""},
-		"request":               {"req -new -key " + p256 + " -subj /CN=throw-away", fault.KeyFormatUnknown},
+		"DSA":                   {"genpkey -paramfile DSA", fault.KeyTypeUnsupported},
+		"encrypted PKCS#8":      {"pkcs8 -topk8 -in P256 -passout pass:x", fault.KeyEncrypted},
+		"encrypted SEC 1":       {"ec -in P256 -aes128 -passout pass:x", fault.KeyEncrypted},
+		"certificate, text":     {"req -x509 -new -key P256 -subj /CN=throw-away -text", ""},
+		"request":               {"req -new -key P256 -subj /CN=throw-away", fault.KeyFormatUnknown},
 	}
 	for name, c := range tests {
 		t.Run(name, func(t *testing.T) {
-			text := run(t, "openssl", strings.Fields(c.command)...)
+			args := strings.Fields(c.command)
+			for i, word := range args {
+				args[i] = cmp.Or(map[string]string{"P256": p256, "DSA": dsa}[word], word)
+			}
+			text := run(t, "openssl", args...)
 			if c.code != "" {
 				_, err := keys.Parse([]byte(text), keys.Attributes{})
 				testkit.WantCode(t, err, c.code)
@@ -228,7 +233,7 @@ func TestReadsEncryptedKeysOfOpenSSL(t *testing.T) {
 		"-v2 aria-256-cbc -v2prf hmacWithSHA256":    false,
 	} {
 		t.Run(options, func(t *testing.T) {
-			text := run(t, "openssl", append(strings.Fields("pkcs8 -topk8 -passout pass:correct -in "+p384), strings.Fields(options)...)...)
+			text := run(t, "openssl", append([]string{"pkcs8", "-topk8", "-passout", "pass:correct", "-in", p384}, strings.Fields(options)...)...)
 			loaded, err := read(text, "correct")
 			if !good {
 				testkit.WantCode(t, err, fault.KeyEncrypted)
