@@ -53,7 +53,7 @@ func TestConnectAnswersItself(t *testing.T) {
 		_, before, _ := s.State()
 		got, err := s.Post(t.Context(), row.method, token, bytes.NewReader(row.body))
 		if err != nil || got.Code != row.code || !strings.Contains(got.Text, row.text) {
-			t.Errorf("%s: %v, %v", name, got, err)
+			t.Errorf("%s: got %v, %v", name, got, err)
 		}
 		if _, requests, _ := s.State(); (requests > before) != (row.code == codes.OK) {
 			t.Errorf("%s: the handler got %d requests", name, requests-before)

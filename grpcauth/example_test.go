@@ -112,7 +112,7 @@ func TestTokenFile(t *testing.T) {
 		}
 		md, err := creds.GetRequestMetadata(t.Context())
 		if md["authorization"] != c.want || (err == nil) != (c.want != "") {
-			t.Errorf("%q: %v, %v", c.text, md, err)
+			t.Errorf("%q: got %v, %v", c.text, md, err)
 		}
 	}
 	if creds.RequireTransportSecurity() || !grpcauth.Token("x", false).RequireTransportSecurity() {

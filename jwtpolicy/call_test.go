@@ -20,7 +20,7 @@ func TestUnguarded(t *testing.T) {
 		"/t.S/None": false, "t.S/Open": false, "/T.S/Open": false, "/t.S/Open/": false, "": false,
 	} {
 		if p.Unguarded(path) != want {
-			t.Errorf("%s: %t", path, !want)
+			t.Errorf("%s: got %t", path, !want)
 		}
 		if counted.Unguarded(path) {
 			t.Errorf("%s: not counted", path)

@@ -93,7 +93,7 @@ func TestSourcesAgree(t *testing.T) {
 		}
 		c, err := p.VerifyBearer(t.Context(), "t.S/Who", l.Token(policytest.GoodClaims))
 		if err != nil || c.Subject() != "alice" || c.Issuer() != "me" || c.Expiry().Unix() != 1769864400 || !c.Has("role") || c.Has("Role") {
-			t.Errorf("%s: %v %v", name, c, err)
+			t.Errorf("%s: got %v %v", name, c, err)
 		}
 	}
 }
@@ -232,7 +232,7 @@ func TestReportOnly(t *testing.T) {
 		}
 	}
 	if err := c.End(t.Context()); err != nil || !proto.Equal(m, was) {
-		t.Errorf("%v, %v", m, err)
+		t.Errorf("got %v, %v", m, err)
 	}
 	c.Close()
 	c.Close()
@@ -244,7 +244,7 @@ func TestReportOnly(t *testing.T) {
 		c.Close()
 	}
 	if seen.begun != 3 || seen.ended != 3 || strings.Join(seen.reported, " ") != "claim_mismatch token_missing method_unknown" || seen.refused != nil {
-		t.Errorf("%+v", seen)
+		t.Errorf("got %+v", seen)
 	}
 }
 

@@ -35,7 +35,7 @@ func TestWrongTokens(t *testing.T) {
 		if c, err := k.Policy.Call(t.Context(), "/"+method, "Bearer "+good); err != nil {
 			t.Errorf("%s: %v", method, err)
 		} else if claims, _ := c.Claims(); claims.Subject() != "alice" {
-			t.Errorf("%s: %v", method, claims.All())
+			t.Errorf("%s: got %v", method, claims.All())
 		}
 		list := k.Wrong(method, nil)
 		if len(list) < 11 || method != "t.S/Bearer" && len(list) < 13 {
@@ -119,6 +119,6 @@ func TestNoWrongTokensOfOpenMethods(t *testing.T) {
 		k.Wrong("t.S/Open", nil)
 	}()
 	if <-done; tb.why != "jwttest: t.S/Open does not require a bearer token, so it refuses none" {
-		t.Errorf("%q", tb.why)
+		t.Errorf("got %q", tb.why)
 	}
 }

@@ -114,7 +114,7 @@ func TestGoClientLogsInAndRenews(t *testing.T) {
 			}
 			info, err := l.provider.UserInfo(ctx, oauth2.StaticTokenSource(l.tokens))
 			if err != nil || info.Subject != id.Subject || info.Email != "alice@example.test" || !info.EmailVerified {
-				t.Errorf("%v %v", info, err)
+				t.Errorf("got %v %v", info, err)
 			}
 			old := *l.tokens
 			old.Expiry = time.Now().Add(-time.Minute)

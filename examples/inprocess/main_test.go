@@ -94,7 +94,7 @@ func TestShop(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			receipt, err := c.Buy(t.Context(), kit.Token("shop.Shop/Buy", map[string]any{"sub": "alice"}), "tea")
 			if err != nil || receipt.GetBuyer() != "alice" || receipt.GetToken() == "" {
-				t.Fatalf("%v, %v", receipt, err)
+				t.Fatalf("got %v, %v", receipt, err)
 			}
 			for _, w := range kit.Wrong("shop.Shop/Buy", map[string]any{"sub": "alice"}) {
 				if _, err := c.Buy(t.Context(), w.Token, "tea"); codeOf(err) != w.Status {
@@ -103,7 +103,7 @@ func TestShop(t *testing.T) {
 			}
 			receipt.Item = "" // filled in from the token
 			if order, err := c.Show(t.Context(), receipt); err != nil || order.GetItem() != "tea" {
-				t.Errorf("%v, %v", order, err)
+				t.Errorf("got %v, %v", order, err)
 			}
 			receipt.Buyer = "mallory"
 			if _, err := c.Show(t.Context(), receipt); codeOf(err) != uint32(codes.PermissionDenied) {

@@ -78,7 +78,7 @@ func TestAgentSignaturesAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	if token, err := jws.Sign(key, []byte(`{"sub":"a"}`)); err != nil || strings.Count(token, ".") != 2 {
-		t.Fatalf("%q, %v", token, err)
+		t.Fatalf("got %q, %v", token, err)
 	}
 	byOther, err := ssh.NewSignerFromKey(other)
 	if err != nil {
@@ -139,7 +139,7 @@ func TestAgentFind(t *testing.T) {
 			t.Errorf("%s: %v, want %q", name, err, want)
 		}
 		if err == nil && (!k.CanSign() || !k.IsRemote() || k.Issuer() != "i" || k.HasExplicitID()) {
-			t.Errorf("%s: %v", name, k)
+			t.Errorf("%s: got %v", name, k)
 		}
 	}
 	for _, socket := range []string{"", filepath.Join(t.TempDir(), "none")} {

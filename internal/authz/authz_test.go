@@ -157,7 +157,7 @@ func TestForwardPath(t *testing.T) {
 		}
 		w := httptest.NewRecorder()
 		if d.authority.Forward(row.header).ServeHTTP(w, r); w.Code != row.status {
-			t.Errorf("%s: %d %s", name, w.Code, w.Body)
+			t.Errorf("%s: got %d %s, want %d", name, w.Code, w.Body, row.status)
 		}
 	}
 }
@@ -203,7 +203,7 @@ func TestMethodsBeyondHeaders(t *testing.T) {
 	}
 	for _, method := range []string{"Open", "Who", "WhoBidi"} {
 		if got := d.envoy(t, "/t.S/"+method, bearer, true); !got.passes {
-			t.Errorf("%s: %+v", method, got)
+			t.Errorf("%s: got %+v", method, got)
 		}
 	}
 	if got := d.envoy(t, "/t.S/CheckMine", nil, true); got.text != "Bearer token expected" {
@@ -218,7 +218,7 @@ func TestReportOnly(t *testing.T) {
 	d := newDesk(t, policytest.CallSource, authz.Options{BearerOnly: true, ReportOnly: true})
 	for _, path := range []string{"/t.S/Who", "/t.S/Nope"} {
 		if got := d.envoy(t, path, []string{"_kalix-jwt-claim-sub", "mallory"}, true); !got.passes || len(got.set) > 0 || len(got.removed) == 0 {
-			t.Errorf("%s: %+v", path, got)
+			t.Errorf("%s: got %+v", path, got)
 		}
 	}
 	if want := []fault.Code{fault.TokenMissing, fault.MethodUnknown}; !slices.Equal(d.seen.would, want) {

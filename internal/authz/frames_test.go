@@ -50,7 +50,7 @@ func TestProcessCompression(t *testing.T) {
 			p.request("/t.S/CheckClient", false, "grpc-encoding", name)
 			p.body(4, true, slices.Concat(packed, frames(good)[:0]))
 			if p.refusal != nil || len(p.up.delivered()) != 1 || p.up.body[0] != 1 {
-				t.Errorf("%s, %s: %+v", name, kind, p.refusal)
+				t.Errorf("%s, %s: got %+v", name, kind, p.refusal)
 				continue
 			}
 			r, err := c.Decompress(bytes.NewReader(p.up.delivered()[0]))
@@ -79,7 +79,7 @@ func TestProcessCompression(t *testing.T) {
 		answer[0] = 1
 		p.body(5, false, answer)
 		if p.refusal != nil || len(p.down.delivered()) != 1 || p.down.body[0] != 1 {
-			t.Errorf("%s: %+v", name, p.refusal)
+			t.Errorf("%s: got %+v", name, p.refusal)
 		}
 	}
 	p := newPlane(t, b.authority, modes["duplex"])
@@ -133,7 +133,7 @@ func TestProcessFrames(t *testing.T) {
 			p.request("/t.S/CheckClient", false, "grpc-encoding", row.encoding)
 			p.body(4, true, row.body)
 			if p.refusal == nil || p.refusal.Status != row.status || p.refusal.Text != row.text || p.up.arrived {
-				t.Errorf("%s, %s: %+v", name, kind, p.refusal)
+				t.Errorf("%s, %s: got %+v", name, kind, p.refusal)
 			}
 		}
 	}
@@ -157,7 +157,7 @@ func TestProcessPieces(t *testing.T) {
 			p.body(5, false, piece)
 		}
 		if p.trailers(7, "grpc-status", "0"); p.refusal != nil {
-			t.Fatalf("%s: %+v", method, p.refusal)
+			t.Fatalf("%s: got %+v", method, p.refusal)
 		}
 	}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -175,7 +175,7 @@ func (p *plane) ask(part protowire.Number, fields ...[]byte) {
 			p.tb.Error("a refusal with responses")
 		}
 		if refusal.Stack != nil {
-			p.tb.Fatalf("%v\n%s", refusal.Fault, refusal.Stack)
+			p.tb.Fatalf("got %v\n%s", refusal.Fault, refusal.Stack)
 		}
 		return
 	}

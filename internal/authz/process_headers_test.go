@@ -54,7 +54,7 @@ func TestProcessWireTypes(t *testing.T) {
 			_, refusal = step(row.question)
 		}
 		if (refusal == nil) != row.passes || refusal != nil && refusal.Fault.Code != fault.Internal {
-			t.Errorf("%s: %+v", name, refusal)
+			t.Errorf("%s: got %+v", name, refusal)
 		}
 		end(refusal)
 	}
@@ -123,7 +123,7 @@ func TestProcessPath(t *testing.T) {
 		p.headers(2, false, row.headers...)
 		p.messages(4, true, nil)
 		if got := p.refusal; (got == nil) != (row.status == 0) || got != nil && got.Status != row.status {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("%s: got %+v", name, got)
 		}
 	}
 }
@@ -142,7 +142,7 @@ func TestProcessExpiry(t *testing.T) {
 		p.request("/t.S/WhoClient", false, "authorization", "Bearer "+b.Token(policytest.GoodClaims))
 		p.messages(4, false, nil)
 		if p.refusal != nil || len(p.up.delivered()) != 1 {
-			t.Errorf("%s: %+v", name, p.refusal)
+			t.Errorf("%s: got %+v", name, p.refusal)
 		}
 		b.now = b.now.Add(2 * time.Hour)
 		if p.messages(4, false, nil); p.refusal == nil || p.refusal.Fault.Code != fault.TokenExpired || p.refusal.Text != "Bearer token is not valid" || len(p.up.delivered()) != 1 {
@@ -153,7 +153,7 @@ func TestProcessExpiry(t *testing.T) {
 		p.request("/t.S/Check", false)
 		p.messages(4, false, wireOf(t, b.World, "t.Signed", `{"user":"bob","tok":"`+b.Token(`{"iss":"maker","role":"r","user":"bob","n":7,"exp":1769864400}`)+`"}`))
 		if p.refusal != nil {
-			t.Errorf("%s: %+v", name, p.refusal)
+			t.Errorf("%s: got %+v", name, p.refusal)
 		}
 		b.now = b.now.Add(2 * time.Hour)
 		if p.messages(4, true); p.refusal == nil || p.refusal.Fault.Code != fault.TokenExpired || p.up.arrived {
@@ -212,7 +212,7 @@ func TestProcessOverride(t *testing.T) {
 				}
 			}
 			if len(fields) != 3 {
-				t.Errorf("%s: %v", name, fields)
+				t.Errorf("%s: got %v", name, fields)
 			}
 		}
 	}
@@ -276,7 +276,7 @@ func TestProcessOverGRPC(t *testing.T) {
 	code, _ := protowire.ConsumeVarint(parse(t, refused[4][0])[1][0])
 	httpStatus, _ := protowire.ConsumeVarint(parse(t, refused[1][0])[1][0])
 	if string(refused[3][0]) != "Bearer token expected" || code != 16 || httpStatus != 200 || string(refused[5][0]) != "jwtctl_token_missing" {
-		t.Errorf("%q", refused)
+		t.Errorf("got %q", refused)
 	}
 	r := reply{set: map[string]string{}}
 	for _, option := range parse(t, refused[2][0])[1] {

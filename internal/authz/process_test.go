@@ -171,7 +171,7 @@ func TestProcessOrder(t *testing.T) {
 		} {
 			p := newPlane(t, b.authority, m)
 			if send(p); p.refusal == nil || len(p.down.body) > 0 {
-				t.Errorf("%s, %s: %+v", name, how, p.refusal)
+				t.Errorf("%s, %s: got %+v", name, how, p.refusal)
 			}
 		}
 	}
@@ -208,7 +208,7 @@ func TestProcessForeignErrors(t *testing.T) {
 				p.body(5, true, []byte("no"))
 			}
 			if p.refusal == nil != row.passes {
-				t.Errorf("%s, %s: %+v", name, how, p.refusal)
+				t.Errorf("%s, %s: got %+v", name, how, p.refusal)
 			}
 			if p.ask(4, sub(1, []byte("x"))); p.refusal == nil {
 				t.Errorf("%s, %s: a later request passed", name, how)
@@ -248,7 +248,7 @@ func TestProcessModes(t *testing.T) {
 					t.Errorf("%s, %s, bearer only %v: %+v", name, method, bearerOnly, p.refusal)
 				}
 				if p.refusal != nil && (p.refusal.Status != fault.GRPCFailedPrecond || p.refusal.Text != "Call cannot be forwarded") {
-					t.Errorf("%s, %s: %+v", name, method, p.refusal)
+					t.Errorf("%s, %s: got %+v", name, method, p.refusal)
 				}
 			}
 		}
@@ -265,7 +265,7 @@ func TestProcessPanic(t *testing.T) {
 	b.broken = true
 	answers, refusal := step(question)
 	if b.broken = false; len(answers) > 0 || refusal == nil || refusal.Stack == nil || refusal.Status != fault.GRPCInternal {
-		t.Errorf("%x, %+v", answers, refusal)
+		t.Errorf("got %x, %+v", answers, refusal)
 	}
 }
 
@@ -277,7 +277,7 @@ func TestProcessObservability(t *testing.T) {
 	question := slices.Concat(sub(2, sub(1, headerMap([]string{":path", "/t.S/Open"}))), number(10, 1))
 	_, refusal := step(question)
 	if refusal == nil || refusal.Fault.Code != fault.PolicyInvalid {
-		t.Errorf("%+v", refusal)
+		t.Errorf("got %+v", refusal)
 	}
 	end(refusal)
 }

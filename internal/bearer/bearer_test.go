@@ -55,7 +55,7 @@ func TestUnknownExample(t *testing.T) {
 		t.Error(err)
 	}
 	if list, _, err := bearer.Claims(m.Bearer, func(name string) bool { return name == "s" }); err != nil || len(list) != 0 {
-		t.Errorf("%v %v", list, err)
+		t.Errorf("got %v %v", list, err)
 	}
 	if text, ok := bearer.Example(regexp.MustCompile(`^(?:[^x]+)$`)); !ok || text == "" {
 		t.Error(text)

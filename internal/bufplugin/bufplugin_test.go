@@ -81,7 +81,7 @@ func TestListRules(t *testing.T) {
 func TestInfo(t *testing.T) {
 	var info infov1.GetPluginInfoResponse
 	if err := call(t, "/buf.plugin.info.v1.PluginInfoService/GetPluginInfo", &infov1.GetPluginInfoRequest{}, &info); err != nil || info.GetPluginInfo().GetDocumentation() == "" {
-		t.Errorf("%v, %v", &info, err)
+		t.Errorf("got %v, %v", &info, err)
 	}
 }
 
@@ -161,7 +161,7 @@ func checkFinds(t *testing.T, all []*descriptorv1.FileDescriptor, rules, want []
 	for _, a := range response.GetAnnotations() {
 		got = append(got, a.GetRuleId())
 		if a.GetMessage() == "" || a.GetFileLocation().GetFileName() != "t.proto" {
-			t.Errorf("%v", a)
+			t.Errorf("got %v", a)
 		}
 		if a.GetRuleId() == "JWT_CLAIM_CYCLE" && !slices.Equal(a.GetFileLocation().GetSourcePath(), append([]int32{4, 0, 2, 0, 8}, option...)) {
 			t.Errorf("the cycle is at %v", a.GetFileLocation().GetSourcePath())

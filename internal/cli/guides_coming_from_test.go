@@ -76,7 +76,7 @@ func TestComingFrom(t *testing.T) {
 			t.Errorf("%s: %v\n%s", b.text, err, out)
 		}
 		if claims, err := run("jwtctl inspect -q --key key.priv.pem --format claims " + strings.TrimSpace(out)); err != nil || !strings.Contains(claims, `"sub": "bob"`) {
-			t.Errorf("%v: %s", err, claims)
+			t.Errorf("%v: got %s", err, claims)
 		}
 	}
 }

@@ -65,7 +65,7 @@ key_sets: [{issuer: me, jwks: "%s/?secret=x"}, {issuer: me, jwks: "%[1]s/", allo
 			}
 		}
 		if strings.Contains(text, "secret") || strings.Count(text, "fetches_total"+labels) > 2 {
-			t.Errorf("%s:\n%s", when, text)
+			t.Errorf("got %s:\n%s", when, text)
 		}
 	}
 	const age, fetched = "jwtctl_proxy_key_set_age_seconds", "jwtctl_proxy_key_set_fetches_total"

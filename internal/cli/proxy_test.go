@@ -102,7 +102,7 @@ func TestS56_ProxyMetrics(t *testing.T) {
 	r.stop(0)
 	banner, lines, _ := strings.Cut(r.err.String(), "\n")
 	if !strings.Contains(banner, "WARNING") || !strings.HasPrefix(r.out.String(), "Started proxy. ") {
-		t.Errorf("%s\n%s", banner, r.out.String())
+		t.Errorf("got %s\n%s", banner, r.out.String())
 	}
 	for line := range strings.Lines(lines) {
 		if !strings.HasPrefix(line, `{"time":`) || !strings.Contains(line, `"insecure":true`) {

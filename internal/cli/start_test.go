@@ -47,7 +47,7 @@ func TestStartCompilesNoPattern(t *testing.T) {
 		}
 		for _, file := range sources {
 			if found := early.FindString(testkit.Read(t, file)); found != "" && !strings.HasSuffix(file, "_test.go") {
-				t.Errorf("%s: %s", file, strings.TrimSpace(found))
+				t.Errorf("%s: got %s", file, strings.TrimSpace(found))
 			}
 		}
 	}

@@ -37,12 +37,12 @@ func TestS45_Options(t *testing.T) {
 	for name, options := range map[string]proto.Message{"unknown": unknown, "known": known, "dynamic": dynamic} {
 		jwt, err := schema.kinds[kindField][0].read(options)
 		if err != nil || jwt == nil || !jwt.Get(jwt.Descriptor().Fields().ByName("token")).Bool() {
-			t.Errorf("%s: %v %v", name, jwt, err)
+			t.Errorf("%s: got %v %v", name, jwt, err)
 		}
 	}
 	for name, options := range map[string]proto.Message{"nil": nil, "typed nil": (*descriptorpb.FieldOptions)(nil), "empty": &descriptorpb.FieldOptions{}} {
 		if jwt, err := schema.kinds[kindField][0].read(options); jwt != nil || err != nil {
-			t.Errorf("%s: %v %v", name, jwt, err)
+			t.Errorf("%s: got %v %v", name, jwt, err)
 		}
 	}
 }
@@ -57,7 +57,7 @@ func TestA110_SameMembers(t *testing.T) {
 	for _, spellings := range s.kinds {
 		vendors, ours := spellings[0], spellings[1]
 		if ours.number != 51080 || ours.within != 0 || vendors.number != 1080 || vendors.options != ours.options {
-			t.Errorf("%+v", ours)
+			t.Errorf("got %+v", ours)
 		}
 		if got, want := members(s.files[JwtctlFile].Messages().ByName(ours.as.Name())), members(vendors.jwt); got != want || want == "" {
 			t.Errorf("%s has\n%swant\n%s", ours.as, got, want)
@@ -95,7 +95,7 @@ func TestBadTextIn(t *testing.T) {
 	}
 	for name, raw := range map[string][]byte{"valid": marshal(t, &descriptorpb.FileDescriptorProto{Name: proto.String("é")}), "cut": raw[:1], "empty": nil} {
 		if got := invalidUTF8In(raw, d); got != nil {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v", name, got)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func TestAllow(t *testing.T) {
 	}
 	marked, expired, unused := allow.Apply(changes, day("2026-12-31T23:59:59Z"))
 	if len(marked) != 2 || marked[0].Fails() || marked[0].Accepted.Reason != "the new region" || !marked[1].Fails() || marked[1].What != "evil" {
-		t.Errorf("%+v", marked)
+		t.Errorf("got %+v", marked)
 	}
 	if changes[0].Accepted != nil {
 		t.Error("the argument has changed")
@@ -50,7 +50,7 @@ func TestAllow(t *testing.T) {
 	e.Reason, e.Until = "because\n\"so\"", "2030-02-28"
 	again, err := ReadAllow([]byte("[" + e.String() + "]"))
 	if err != nil || len(again) != 1 || again[0] != e {
-		t.Errorf("%v, %v", again, err)
+		t.Errorf("got %v, %v", again, err)
 	}
 }
 
@@ -88,7 +88,7 @@ func TestReadAllow(t *testing.T) {
 			allow, err := ReadAllow([]byte(r.data))
 			f, ok := err.(*fault.Error)
 			if !ok || allow != nil || f.Code != fault.ConfigInvalid || f.What != r.about || !strings.Contains(f.Reason, r.why) {
-				t.Errorf("%v, %+v", allow, err)
+				t.Errorf("got %v, %+v", allow, err)
 			}
 			if name == "unknown kind" && !strings.Contains(f.Hint, "issuer-added") {
 				t.Errorf("hint %q", f.Hint)
@@ -96,7 +96,7 @@ func TestReadAllow(t *testing.T) {
 		})
 	}
 	if allow, err := ReadAllow([]byte(" [] ")); err != nil || len(allow) != 0 {
-		t.Errorf("%v, %v", allow, err)
+		t.Errorf("got %v, %v", allow, err)
 	}
 }
 
@@ -114,7 +114,7 @@ func FuzzReadAllow(f *testing.F) {
 		}
 		again, err := ReadAllow([]byte("[" + strings.Join(list, ",") + "]"))
 		if err != nil || len(again) != len(allow) {
-			t.Errorf("%v, %v", again, err)
+			t.Errorf("got %v, %v", again, err)
 		}
 	})
 }

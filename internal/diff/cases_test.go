@@ -168,7 +168,7 @@ func TestA101_NothingToCompare(t *testing.T) {
 		changes, err := r.call()
 		var invalid *InvalidError
 		if !errors.As(err, &invalid) || invalid.Old != r.old || changes != nil || !fault.Has(err, fault.PolicyInvalid) || fault.ClassOf(err) != fault.Undecided {
-			t.Errorf("%v, %v", changes, err)
+			t.Errorf("got %v, %v", changes, err)
 		}
 		if strings.HasPrefix(err.Error(), "the old version: ") != r.old || !strings.Contains(err.Error(), "expires-seconds-invalid") || !strings.Contains(err.Error(), "static-claim-invalid") {
 			t.Error(err)
@@ -187,18 +187,18 @@ func TestPlaces(t *testing.T) {
 		deleted bool
 	}{{7, true}, {5, false}} {
 		if at, deleted := changes[i].Pos(); at.Line != want.line || deleted != want.deleted || changes[i].NewPos.Line != 5 || changes[i].OldPos.Line != 7 {
-			t.Errorf("%v %v, %+v", at, deleted, changes[i])
+			t.Errorf("got %v %v, %+v, want %v", at, deleted, changes[i], want.deleted)
 		}
 	}
 	found := Findings(changes, nil)
 	if !strings.Contains(found[0].Message, "(the annotation was at "+changes[0].OldPos.String()+")") || strings.Contains(found[1].Message, "was at") {
-		t.Errorf("%+v", found)
+		t.Errorf("got %+v", found)
 	}
 	if changes = of(t, in(``, ``), "message E {}"); len(changes) != 2 || changes[0].NewPos.Line != 0 || !changes[0].Deleted {
-		t.Errorf("%+v", changes)
+		t.Errorf("got %+v", changes)
 	}
 	if found = Findings(changes, nil); found[0].Pos.Line == 0 || !strings.Contains(found[0].Message, "(was at ") {
-		t.Errorf("%+v", found)
+		t.Errorf("got %+v", found)
 	}
 }
 
@@ -206,7 +206,7 @@ func TestPlaces(t *testing.T) {
 func TestRules(t *testing.T) {
 	rules := Rules()
 	if len(rules) != len(Kinds()) || rules[0].ID != "bearer-not-validated" || rules[0].Purpose != "A method no longer validates the bearer token." {
-		t.Errorf("%+v", rules[0])
+		t.Errorf("got %+v", rules[0])
 	}
 	if !slices.IsSortedFunc(rules, func(a, b finding.Rule) int { return int(b.Severity - a.Severity) }) {
 		t.Error("not sorted")

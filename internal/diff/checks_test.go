@@ -25,11 +25,11 @@ func TestWithChecks(t *testing.T) {
 		for _, c := range diff.WithChecks(nil, test.before, test.after) {
 			got = append(got, c.Kind+" "+c.What+" "+c.Old+" "+c.New)
 			if c.Fails() != (c.Kind == "check-loosened") {
-				t.Errorf("%s: %+v", name, c)
+				t.Errorf("%s: got %+v", name, c)
 			}
 		}
 		if !equalSets(got, test.want) {
-			t.Errorf("%s: %q", name, got)
+			t.Errorf("%s: got %q", name, got)
 		}
 	}
 }

@@ -39,7 +39,7 @@ func TestWithRules(t *testing.T) {
 			for _, c := range WithRules(nil, entry(old), entry(now)) {
 				got = append(got, c.Kind+" "+c.What)
 				if c.Subject != "shop" || (c.Gain == "") != (c.Direction < Unknown) || c.Fails() != (c.Kind == loosened) || c.NewPos != at {
-					t.Errorf("%s: %+v", name, c)
+					t.Errorf("%s: got %+v", name, c)
 				}
 			}
 			return got

@@ -58,7 +58,7 @@ func TestFindsAnnotatedFiles(t *testing.T) {
 	} {
 		tree, err := Scan(t.Context(), testkit.Folder(t, map[string]string{"x.proto": text}))
 		if err != nil || tree.Annotated() != nil || tree.Len() != 1 {
-			t.Errorf("%s: %v, %v", name, tree.Annotated(), err)
+			t.Errorf("%s: got %v, %v", name, tree.Annotated(), err)
 		}
 	}
 }
@@ -98,7 +98,7 @@ func TestUnreadableFilesCount(t *testing.T) {
 	}
 	tree, err := Scan(t.Context(), dir)
 	if err != nil || !slices.Equal(tree.Annotated(), []string{"large.proto", "link.proto"}) {
-		t.Errorf("%v, %v", tree.Annotated(), err)
+		t.Errorf("got %v, %v", tree.Annotated(), err)
 	}
 	if _, err := Scan(t.Context(), filepath.Join(dir, "none")); !fault.Has(err, fault.DescriptorUnreadable) {
 		t.Errorf("got %v", err)
@@ -151,7 +151,7 @@ func TestDeclared(t *testing.T) {
 	t.Parallel()
 	tree, err := Scan(t.Context(), testkit.Folder(t, map[string]string{"a/a.proto": annotated + "service S {} message M { message Inner {} }", "b/b.proto": plain}))
 	if err != nil || !slices.Equal(tree.Declared(), []string{"Inner", "M", "S"}) {
-		t.Errorf("%v, %v", tree.Declared(), err)
+		t.Errorf("got %v, %v", tree.Declared(), err)
 	}
 }
 

@@ -151,7 +151,7 @@ func TestEveryRuleFindsItsFixture(t *testing.T) {
 			}
 			f := found[i]
 			if f.Hint == "" || f.Hint != Cure(r.ID) || f.Message == "" || f.Severity != r.Severity || (s.name != "" && f.Pos.File == "") {
-				t.Errorf("%+v", f)
+				t.Errorf("got %+v", f)
 			}
 			related := map[string]string{"services-unread": "internal-frontend-missing", "internal-frontend-not-started": "internal-frontend-not-started"}
 			for _, other := range found {
@@ -177,7 +177,7 @@ func TestNothingIsFoundInSoundSetups(t *testing.T) {
 		"a pattern of groups": {name: "s.yaml", text: static("authorizer:", "permissionsRegex: ^(?P<role>\\w+):(?P<namespace>\\w+)$\n    authorizer:")},
 	} {
 		if found := s.examine(t); len(found) > 0 {
-			t.Errorf("%s: %+v", name, found)
+			t.Errorf("%s: got %+v", name, found)
 		}
 	}
 }
@@ -207,7 +207,7 @@ func TestS69_FindingsShowNoQuery(t *testing.T) {
 			}
 			for _, f := range found {
 				if strings.Contains(f.Message, "sesame") {
-					t.Errorf("%s: %s", f.Rule, f.Message)
+					t.Errorf("%s: got %s", f.Rule, f.Message)
 				}
 			}
 		})

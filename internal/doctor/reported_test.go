@@ -78,7 +78,7 @@ func TestReportedSetups(t *testing.T) {
 	} {
 		named := func(name string) bool { return strings.Contains(name, report+":") }
 		if names := slices.DeleteFunc(keys(all), func(name string) bool { return !named(name) }); len(names) != 1 {
-			t.Errorf("%s: %q", report, names)
+			t.Errorf("%s: got %q", report, names)
 		}
 	}
 }
@@ -92,7 +92,7 @@ func TestReportedTokensMended(t *testing.T) {
 		"task token instead of a name": explained(t, bearer("default:write"), "", "RespondWorkflowTaskCompleted"),
 	} {
 		if found := (setup{token: token}).examine(t); len(found) > 0 {
-			t.Errorf("%s: %+v", name, found)
+			t.Errorf("%s: got %+v", name, found)
 		}
 	}
 }

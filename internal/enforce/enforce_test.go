@@ -55,7 +55,7 @@ func TestCacheEntriesAreLimited(t *testing.T) {
 	}
 	for name, one := range tests {
 		if got := c.get(ctx, one.id, one.ring, one.at); (got == a) != one.hit || got != a && got != nil {
-			t.Errorf("%s: %v", name, got)
+			t.Errorf("%s: got %v", name, got)
 		}
 	}
 	for i := range 1000 {

@@ -32,7 +32,7 @@ func TestS64_LogQuotesNoToken(t *testing.T) {
 			continue
 		}
 		if line := logged(fault.New(row.Code, "x", "CANARY").Quoting()); strings.Contains(line, "CANARY") || !strings.Contains(line, "code="+string(row.Code)) {
-			t.Errorf("%s: %s", row.Code, line)
+			t.Errorf("%s: got %s", row.Code, line)
 		}
 	}
 }

@@ -204,7 +204,7 @@ func TestHugePoliciesAreBounded(t *testing.T) {
 			t.Errorf("%s: %d and %d claims, %+v", action, count(a.Claims), count(b.Claims), b.Notes)
 		}
 		if m := poor.message(p.Messages[20]); count(m.Claims) != 2 || slices.ContainsFunc(m.Notes, cut) {
-			t.Errorf("%s: %+v", action, m)
+			t.Errorf("%s: got %+v", action, m)
 		}
 	}
 }

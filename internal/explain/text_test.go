@@ -42,7 +42,7 @@ func TestEachFactHasAPosition(t *testing.T) {
 		check("view", reflect.ValueOf(*v))
 		for _, m := range v.Methods {
 			if (m.Policy == PolicyNone) != (m.From == "") || (m.Request.Is == Untouched) != (m.Request.From == "") || (m.Response.Is == Untouched) != (m.Response.From == "") {
-				t.Errorf("%s: %+v", name, m)
+				t.Errorf("%s: got %+v", name, m)
 			}
 		}
 	}

@@ -174,12 +174,12 @@ func TestMapChangesEachFault(t *testing.T) {
 		return f
 	})
 	if all := fault.All(got); len(all) != 3 || all[0] != plain || all[1] != wrapped || all[2].Error() != "new: why" {
-		t.Errorf("%v", all)
+		t.Errorf("got %v", all)
 	}
 	if got := fault.Map(kept, func(f *fault.Error) error { return f }); got != error(kept) {
-		t.Errorf("%#v", got)
+		t.Errorf("got %#v", got)
 	}
 	if got := fault.Map(nil, nil); got != nil {
-		t.Errorf("%v", got)
+		t.Errorf("got %v", got)
 	}
 }

@@ -180,6 +180,6 @@ func TestWriteLargeAndEmpty(t *testing.T) {
 	wantFile(t, path, string(large))
 	testkit.WantCode(t, Writer{}.Write(path, nil, Shared, true), "")
 	if info, err := os.Stat(path); err != nil || info.Size() != 0 {
-		t.Errorf("%v %v", info, err)
+		t.Errorf("got %v %v", info, err)
 	}
 }

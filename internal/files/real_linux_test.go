@@ -64,7 +64,7 @@ func (d *modes) CreateTemp(dir, pattern string) (File, error) {
 func (d *modes) look(f File, mode fs.FileMode) {
 	d.looked++
 	if info, err := os.Lstat(f.Name()); err != nil || info.Mode() != mode || filepath.Dir(f.Name()) != d.dir {
-		d.t.Errorf("%s: %v %v", f.Name(), info, err)
+		d.t.Errorf("%s: got %v %v", f.Name(), info, err)
 	}
 }
 

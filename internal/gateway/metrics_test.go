@@ -26,7 +26,7 @@ func TestProxyKeySetLabels(t *testing.T) {
 	for _, all := range [][]jwks.Status{{never, old, young, other}, {other, young, old, never}, {old, never, other, young}} {
 		got := byLabels(all)
 		if len(got) != 2 || !slices.Contains(got, want) || !slices.Contains(got, other) {
-			t.Errorf("%+v", got)
+			t.Errorf("got %+v", got)
 		}
 	}
 }

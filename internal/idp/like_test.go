@@ -60,7 +60,7 @@ func TestLikenessHasTheShapesOfItsIssuer(t *testing.T) {
 					}
 				}
 				if c["iss"] != r.url || c["iat"] == nil || c["exp"] == nil || !slices.Equal(c["permissions"].([]any), []any{"default:write"}) {
-					t.Errorf("%s: %v", what, c)
+					t.Errorf("%s: got %v", what, c)
 				}
 			}
 			hold("access token", access, row.access)
@@ -113,7 +113,7 @@ func TestParseLikeAndFaultNameWhatThereIs(t *testing.T) {
 	t.Parallel()
 	for _, l := range idp.Likes() {
 		if got, err := idp.ParseLike(string(l)); err != nil || got != l {
-			t.Errorf("%s: %v %v", l, got, err)
+			t.Errorf("%s: got %v %v, want %v", l, got, err, l)
 		}
 	}
 	if _, err := idp.ParseLike("google"); err == nil {
@@ -121,7 +121,7 @@ func TestParseLikeAndFaultNameWhatThereIs(t *testing.T) {
 	}
 	for _, f := range idp.Faults() {
 		if got, err := idp.ParseFault(string(f)); err != nil || got != f {
-			t.Errorf("%s: %v %v", f, got, err)
+			t.Errorf("%s: got %v %v, want %v", f, got, err, f)
 		}
 	}
 	if _, err := idp.ParseFault("Expired"); err == nil {

@@ -17,7 +17,7 @@ func TestLoginGivesTokensOfTheUserPicked(t *testing.T) {
 	r := start(t, nil)
 	page := r.get(r.root + r.ask().header.Get("Location"))
 	if page.status != http.StatusOK || !strings.Contains(page.body, `<button name="user" value="bob">bob</button>`) {
-		t.Fatalf("%d %s", page.status, page.body)
+		t.Fatalf("got %d %s, want %d", page.status, page.body, http.StatusOK)
 	}
 	a := r.pick(r.ask(), "bob")
 	back := a.location()
@@ -119,7 +119,7 @@ func TestAutoLoginIsNew(t *testing.T) {
 		o.AutoLogin, o.Now = "bob", func() time.Time { return still().Add(time.Duration(ticks.Add(1))) }
 	})
 	if a := r.get(r.root + r.ask("max_age", "0").header.Get("Location")); a.location().Query().Get("code") == "" {
-		t.Errorf("%d %s", a.status, a.location())
+		t.Errorf("got %d %s", a.status, a.location())
 	}
 }
 
@@ -129,7 +129,7 @@ func TestCancelReturnsAccessDenied(t *testing.T) {
 	id := r.ask().location().Query().Get("id")
 	a := r.post(r.root+"/login", form("id", id, "cancel", "1"))
 	if q := a.location().Query(); q.Get("error") != "access_denied" || q.Get("state") != "a state" {
-		t.Errorf("%d %s", a.status, a.location())
+		t.Errorf("got %d %s", a.status, a.location())
 	}
 	if a := r.post(r.root+"/login", form("id", id, "user", "bob")); a.status != http.StatusBadRequest {
 		t.Errorf("a cancelled login continued: %d %s", a.status, a.location())
@@ -142,7 +142,7 @@ func TestLoginPageEscapesAndLoadsNothing(t *testing.T) {
 	r := start(t, func(o *idp.Options) { o.Users = append(o.Users, idp.User{Name: evil}) })
 	page := r.get(r.root + r.ask("login_hint", evil).header.Get("Location"))
 	if strings.Contains(page.body, "<script") || strings.Contains(page.body, "://") || strings.Contains(page.body, "//") {
-		t.Errorf("%s", page.body)
+		t.Errorf("got %s", page.body)
 	}
 	csp := page.header.Get("Content-Security-Policy")
 	if !strings.Contains(csp, "default-src 'none'") || !strings.Contains(csp, "frame-ancestors 'none'") || page.header.Get("X-Frame-Options") != "DENY" {
@@ -154,7 +154,7 @@ func TestLoginPageEscapesAndLoadsNothing(t *testing.T) {
 	}
 	device := r.get(r.root + "/device?user_code=" + url.QueryEscape(evil))
 	if strings.Contains(device.body, "<script") {
-		t.Errorf("%s", device.body)
+		t.Errorf("got %s", device.body)
 	}
 }
 
@@ -166,7 +166,7 @@ func TestLoginPageTakesNoFormOfOthers(t *testing.T) {
 	id := r.ask().location().Query().Get("id")
 	a := r.post(r.root+"/login", form("id", id, "user", "bob"), "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example.test")
 	if a.status != http.StatusBadRequest || a.header.Get("Set-Cookie") != "" {
-		t.Errorf("%d %v", a.status, a.header)
+		t.Errorf("got %d %v, want %d", a.status, a.header, http.StatusBadRequest)
 	}
 	if a := r.get(r.root + "/login?id=" + id + "&user=bob"); a.status != http.StatusOK || a.header.Get("Set-Cookie") != "" {
 		t.Errorf("a GET logged in: %d %v", a.status, a.header)

@@ -36,7 +36,7 @@ func TestOddRequestsSucceed(t *testing.T) {
 		a := r.pick(r.ask(append(prompt, pairs...)...), "alice")
 		back := a.location().Query()
 		if back.Get("code") == "" {
-			t.Errorf("%s: %d %s %s", name, a.status, a.header.Get("Location"), a.body)
+			t.Errorf("%s: got %d %s %s", name, a.status, a.header.Get("Location"), a.body)
 			continue
 		}
 		var exchange []string
@@ -50,7 +50,7 @@ func TestOddRequestsSucceed(t *testing.T) {
 			}
 		}
 		if a := r.exchange(back.Get("code"), exchange...); a.status != http.StatusOK {
-			t.Errorf("%s: %d %s", name, a.status, a.body)
+			t.Errorf("%s: got %d %s, want %d", name, a.status, a.body, http.StatusOK)
 		}
 	}
 	q := form("client_id", "web", "response_type", "code", "redirect_uri", redirect, "scope", "openid", "prompt", "login")

@@ -60,7 +60,7 @@ func TestCodeCountsOnce(t *testing.T) {
 	got := r.json(r.exchange(code))
 	access := "Bearer " + got["access_token"].(string)
 	if a := r.get(r.at("userinfo_endpoint"), "Authorization", access); a.status != http.StatusOK {
-		t.Fatalf("%d %s", a.status, a.body)
+		t.Fatalf("got %d %s, want %d", a.status, a.body, http.StatusOK)
 	}
 	r.refused(r.exchange(code), 400, "invalid_grant")
 	// RFC 6749 section 4.1.2: its tokens are revoked.
@@ -128,7 +128,7 @@ func TestAuthorizeRedirectsToNoStranger(t *testing.T) {
 	} {
 		a := r.ask(pairs...)
 		if a.header.Get("Location") != "" || a.status != http.StatusBadRequest {
-			t.Errorf("%s: %d %s %s", name, a.status, a.header.Get("Location"), a.body)
+			t.Errorf("%s: got %d %s %s", name, a.status, a.header.Get("Location"), a.body)
 		}
 	}
 }
@@ -145,7 +145,7 @@ func TestLoopbackRedirectTakesAnyPort(t *testing.T) {
 		}
 		f := form("grant_type", "authorization_code", "client_id", "app", "code", a.location().Query().Get("code"), "redirect_uri", back, "code_verifier", verifier)
 		if a := r.post(r.at("token_endpoint"), f); a.status != http.StatusOK {
-			t.Errorf("%s: %d %s", back, a.status, a.body)
+			t.Errorf("%s: got %d %s, want %d", back, a.status, a.body, http.StatusOK)
 		}
 	}
 }
@@ -183,7 +183,7 @@ func TestAuthorizeTellsTheClient(t *testing.T) {
 			}
 		}
 		if q.Get("error") != row.code || q.Get("state") != "a state" || q.Get("code") != "" {
-			t.Errorf("%s: %d %s", name, a.status, a.header.Get("Location"))
+			t.Errorf("%s: got %d %s", name, a.status, a.header.Get("Location"))
 		}
 	}
 }

@@ -26,7 +26,7 @@ func TestIntrospectionTellsWhatCounts(t *testing.T) {
 	got := r.tokens("alice")
 	said := r.active(got["access_token"], web...)
 	if said["active"] != true || said["sub"] != "alice" || said["client_id"] != "web" || said["username"] != "alice" {
-		t.Errorf("%v", said)
+		t.Errorf("got %v", said)
 	}
 	if said := r.active(got["refresh_token"], web...); said["active"] != true {
 		t.Errorf("refresh token: %v", said)
@@ -38,7 +38,7 @@ func TestIntrospectionTellsWhatCounts(t *testing.T) {
 		"nothing":                        r.active("x", web...),
 	} {
 		if said["active"] != false || len(said) != 1 {
-			t.Errorf("%s: %v", name, said)
+			t.Errorf("%s: got %v", name, said)
 		}
 	}
 	r.refused(r.post(r.at("introspection_endpoint"), form("token", "x"), basic("web", "guess")...), 401, "invalid_client")
@@ -83,21 +83,21 @@ func TestRevokedTokensDoNotCount(t *testing.T) {
 		t.Errorf("after another client's revocation: got %d, want %d", status, http.StatusOK)
 	}
 	if a := revoke(got["access_token"], basic("web", "s3cret")...); a.status != http.StatusOK {
-		t.Errorf("%d %s", a.status, a.body)
+		t.Errorf("got %d %s, want %d", a.status, a.body, http.StatusOK)
 	}
 	if status := r.userinfo(got["access_token"]); status != http.StatusUnauthorized {
 		t.Errorf("userinfo: got %d, want %d", status, http.StatusUnauthorized)
 	}
 	next := r.json(r.renew(got))
 	if a := revoke(next["refresh_token"], basic("web", "s3cret")...); a.status != http.StatusOK {
-		t.Errorf("%d %s", a.status, a.body)
+		t.Errorf("got %d %s, want %d", a.status, a.body, http.StatusOK)
 	}
 	r.refused(r.renew(next), 400, "invalid_grant")
 	if status := r.userinfo(next["access_token"]); status != http.StatusUnauthorized {
 		t.Errorf("access token of a revoked login: got %d, want %d", status, http.StatusUnauthorized)
 	}
 	if a := revoke("unknown", basic("web", "s3cret")...); a.status != http.StatusOK { // RFC 7009 section 2.2
-		t.Errorf("%d %s", a.status, a.body)
+		t.Errorf("got %d %s, want %d", a.status, a.body, http.StatusOK)
 	}
 }
 
@@ -124,7 +124,7 @@ func TestLogoutEndsTheSessionAndReturnsToTheClient(t *testing.T) {
 	}
 	r.clock.pass(2 * time.Hour) // the id_token has expired
 	if a := logout("id_token_hint", hint, "post_logout_redirect_uri", "http://127.0.0.1:3000/", "state", "bye"); a.header.Get("Location") != "http://127.0.0.1:3000/?state=bye" {
-		t.Errorf("%d %s %s", a.status, a.header.Get("Location"), a.body)
+		t.Errorf("got %d %s %s, want %s", a.status, a.header.Get("Location"), a.body, "http://127.0.0.1:3000/?state=bye")
 	}
 	if a := r.ask("prompt", "none"); a.location().Query().Get("error") != "login_required" {
 		t.Errorf("the session continues: %s", a.location())
@@ -149,7 +149,7 @@ func TestDeviceLogsIn(t *testing.T) {
 	d := begin()
 	r.refused(poll(d, web...), 400, "authorization_pending")
 	if page := r.get(d["verification_uri_complete"].(string)); page.status != http.StatusOK {
-		t.Fatalf("%d %s", page.status, page.body)
+		t.Fatalf("got %d %s, want %d", page.status, page.body, http.StatusOK)
 	}
 	if a := r.post(r.root+"/device", form("user_code", "AAAA-AAAA", "user", "alice")); a.status != http.StatusBadRequest {
 		t.Errorf("unknown code: got %d, want %d", a.status, http.StatusBadRequest)
@@ -158,7 +158,7 @@ func TestDeviceLogsIn(t *testing.T) {
 		t.Errorf("unknown user: got %d, want %d", a.status, http.StatusBadRequest)
 	}
 	if a := r.post(r.root+"/device", form("user_code", d["user_code"].(string), "user", "alice")); a.status != http.StatusOK {
-		t.Fatalf("%d %s", a.status, a.body)
+		t.Fatalf("got %d %s, want %d", a.status, a.body, http.StatusOK)
 	}
 	if a := r.post(r.root+"/device", form("user_code", d["user_code"].(string), "user", "bob")); a.status != http.StatusBadRequest {
 		t.Errorf("decided twice: got %d, want %d", a.status, http.StatusBadRequest)

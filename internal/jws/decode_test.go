@@ -90,7 +90,7 @@ func TestDecodeVerifiesNothing(t *testing.T) {
 	}
 	d, err := Decode(good+disclosures+good, Limits{})
 	if err != nil || d.KeyBinding != good || d.Disclosures[0].Name != "given_name" || string(d.Disclosures[0].Value) != `"Ana"` || d.Disclosures[1].Name != "" {
-		t.Errorf("%+v, %v", d, err)
+		t.Errorf("got %+v, %v", d, err)
 	}
 }
 
@@ -108,7 +108,7 @@ func TestDecodeReadsWhatVerifies(t *testing.T) {
 		}
 		d, err := Decode(token, Limits{})
 		if err != nil || string(d.Payload) != text || string(d.HeaderJSON) != string(got.Token.HeaderJSON()) || len(d.Claims.Members()) != len(got.Claims.Members()) {
-			t.Errorf("%+v, %v", d, err)
+			t.Errorf("got %+v, %v", d, err)
 		}
 	})
 }

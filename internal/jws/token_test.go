@@ -55,7 +55,7 @@ func TestClaimsAccessors_AbsentAndInvalid(t *testing.T) {
 		nbf, err5 := c.NotBefore()
 		iat, err6 := c.IssuedAt()
 		if iss != nil || sub != nil || aud != nil || !exp.IsZero() || !nbf.IsZero() || !iat.IsZero() {
-			t.Errorf("%s: %v %v %v %v %v %v", payload, iss, sub, aud, exp, nbf, iat)
+			t.Errorf("%s: got %v %v %v %v %v %v", payload, iss, sub, aud, exp, nbf, iat)
 		}
 		for _, err := range []error{err1, err2, err3, err4, err5, err6} {
 			if (err == nil) != (want == "") || fault.CodeOf(err) != want {

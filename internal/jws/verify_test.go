@@ -282,6 +282,6 @@ func TestS40_BadSignatureSaysNothingElse(t *testing.T) {
 	}
 	// VerifyPayload checks only the signature.
 	if payload, key, err := v.VerifyPayload(context.Background(), es256(t, es256Header, `text`)); err != nil || string(payload) != "text" || key.ID() != "key-ES256" {
-		t.Errorf("%q, %v, %v", payload, key, err)
+		t.Errorf("got %q, %v, %v", payload, key, err)
 	}
 }

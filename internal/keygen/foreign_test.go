@@ -57,7 +57,7 @@ func parse(t testing.TB, text string) *keys.Key {
 	t.Helper()
 	loaded, err := keys.Parse([]byte(text), keys.Attributes{})
 	if err != nil || len(loaded.Keys) != 1 {
-		t.Fatalf("%v %v", loaded, err)
+		t.Fatalf("got %v %v", loaded, err)
 	}
 	return loaded.Keys[0]
 }
@@ -198,7 +198,7 @@ func TestS5_WeReadJose(t *testing.T) {
 	text := run(t, "jose", set...)
 	loaded, err := keys.Parse([]byte(text), keys.Attributes{})
 	if err != nil || len(loaded.Keys) != 5 {
-		t.Errorf("%v %v", loaded, err)
+		t.Errorf("got %v %v", loaded, err)
 	}
 	thumbprints := strings.Fields(run(t, "jose", "jwk", "thp", "-i", testkit.File(t, filepath.Join(t.TempDir(), "set"), text)))
 	for i, k := range loaded.Keys {
@@ -240,7 +240,7 @@ func TestReadsEncryptedKeysOfOpenSSL(t *testing.T) {
 				return
 			}
 			if err != nil || !loaded.Keys[0].SameMaterial(want) || !loaded.Keys[0].CanSign() {
-				t.Fatalf("%v, %v", loaded, err)
+				t.Fatalf("got %v, %v", loaded, err)
 			}
 			for i := range 20 { // one in 256 wrong passphrases yields valid padding
 				_, err = read(text, "wrong"+strings.Repeat("x", i))

@@ -111,7 +111,7 @@ func TestS2_ExistingFilesAreKept(t *testing.T) {
 				t.Error("another key was written")
 			}
 			if info, err := os.Stat(o.Private); err != nil || info.Mode().Perm() != 0o600 {
-				t.Errorf("%v %v", info.Mode(), err)
+				t.Errorf("got %v %v", info.Mode(), err)
 			}
 		})
 	}
@@ -188,7 +188,7 @@ func TestEncodeEndsInOneNewline(t *testing.T) {
 	for _, f := range []keygen.Format{keygen.PEM, keygen.JWK} {
 		text, err := keygen.Encode(generate(t, keygen.Request{Algorithm: keys.ES256}), f)
 		if err != nil || !strings.HasSuffix(string(text), "\n") || strings.HasSuffix(string(text), "\n\n") {
-			t.Errorf("%s: %q %v", f, text, err)
+			t.Errorf("%s: got %q %v", f, text, err)
 		}
 	}
 }

@@ -87,7 +87,7 @@ func TestS11_RefusesLooseFiles(t *testing.T) {
 				t.Errorf("allocated %d MiB", used>>20)
 			}
 			if c.code == "" && (err != nil || len(loaded.Keys) != 1) {
-				t.Errorf("%v %v", loaded, err)
+				t.Errorf("got %v %v", loaded, err)
 			}
 			if c.code != "" {
 				wantRefused(t, c.text, c.code)
@@ -233,7 +233,7 @@ func TestS12_PicksByID(t *testing.T) {
 	set := []byte(setOf(publicJWK(t, "P-256").with("kid", "a").text(), publicJWK(t, "EC2").with("kid", "b").text(), `{"kty":"?"}`))
 	loaded, err := keys.Parse(set, keys.Attributes{ID: "b", Issuer: "i", Algorithm: keys.ES256})
 	if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != "b" || loaded.Keys[0].Issuer() != "i" || len(loaded.Skipped()) != 1 {
-		t.Errorf("%v %v", loaded, err)
+		t.Errorf("got %v %v", loaded, err)
 	}
 	_, err = keys.Parse(set, keys.Attributes{ID: "c"})
 	testkit.WantCode(t, err, fault.KeyMissing)
@@ -241,7 +241,7 @@ func TestS12_PicksByID(t *testing.T) {
 	testkit.WantCode(t, err, fault.KeyAlgMismatch)
 	one, err := keys.Parse([]byte(publicJWK(t, "P-256").with("kid", "a").text()), keys.Attributes{ID: "mine"})
 	if err != nil || one.Keys[0].ID() != "mine" || !one.Keys[0].HasExplicitID() {
-		t.Errorf("%v %v", one, err)
+		t.Errorf("got %v %v", one, err)
 	}
 }
 

@@ -153,7 +153,7 @@ func TestS15_SameBytes(t *testing.T) {
 	first := testkit.Must(keys.PublicSet(list))
 	for range 100 {
 		if again := testkit.Must(keys.PublicSet(list)); !bytes.Equal(again, first) {
-			t.Fatalf("%s\nand then\n%s", first, again)
+			t.Fatalf("got %s\nand then\n%s", first, again)
 		}
 	}
 }
@@ -196,7 +196,7 @@ func TestS13_PublishesPublicHalves(t *testing.T) {
 			}
 			loaded, err := keys.ParseSet(text, keys.Attributes{}, true)
 			if err != nil || loaded.Keys[0].ID() != c.list[0].ID() {
-				t.Errorf("%v %v", loaded, err)
+				t.Errorf("got %v %v", loaded, err)
 			}
 		})
 	}

@@ -40,7 +40,7 @@ func FuzzF5_Load(f *testing.F) {
 			t.Errorf("%v: %v", loaded, err)
 		}
 		if (err == nil) != (len(loaded.Keys) > 0) || (remoteErr == nil) != (len(remote.Keys) > 0) {
-			t.Errorf("%v %v, %v %v", loaded, err, remote, remoteErr)
+			t.Errorf("got %v %v, %v %v", loaded, err, remote, remoteErr)
 		}
 		for _, k := range remote.Keys {
 			if k.CanSign() {

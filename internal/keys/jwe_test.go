@@ -80,7 +80,7 @@ func TestReadsEncryptedJWKs(t *testing.T) {
 		} {
 			loaded, err := encryptedWith(text, passphrase)
 			if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != "mine" || !loaded.Keys[0].CanSign() || !loaded.Keys[0].SameMaterial(k) {
-				t.Errorf("%s, %s: %v, %v", alg, what, loaded, err)
+				t.Errorf("%s, %s: got %v, %v", alg, what, loaded, err)
 			}
 			_, err = encryptedWith(text, passphrase+" ")
 			testkit.WantCode(t, err, fault.KeyEncrypted)
@@ -113,7 +113,7 @@ func TestReadsEncryptedJWKs(t *testing.T) {
 	} {
 		loaded, err := encryptedWith(test.text, passphrase)
 		if testkit.WantCode(t, err, test.code); t.Failed() || len(loaded.Keys) != 0 {
-			t.Fatalf("%s: %v, %v", name, loaded, err)
+			t.Fatalf("%s: got %v, %v", name, loaded, err)
 		}
 	}
 }

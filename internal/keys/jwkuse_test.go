@@ -210,7 +210,7 @@ func TestA24_RefusesOtherAlgorithms(t *testing.T) {
 	}
 	for _, alg := range keys.Algorithms() {
 		if got, err := keys.ParseAlgorithm(string(alg)); got != alg || err != nil {
-			t.Errorf("%s: %q %v", alg, got, err)
+			t.Errorf("%s: got %q %v, want %q", alg, got, err, alg)
 		}
 	}
 	for name, hint := range map[string]string{

@@ -59,7 +59,7 @@ func TestRulesEqual(t *testing.T) {
 	}
 	for _, r := range []keys.Rules{{Audiences: []string{"a"}}, {Type: "t"}, {MaxAge: 1}, {MaxLifetime: 1}, {RequireExpiry: true}} {
 		if r.IsZero() || r.Equal(keys.Rules{}) || !r.Equal(r) {
-			t.Errorf("%+v", r)
+			t.Errorf("got %+v", r)
 		}
 	}
 }

@@ -103,7 +103,7 @@ func TestReadsPBES2WithKeyLength(t *testing.T) {
 			t.Errorf("%s: %d bytes are allocated", name, after.TotalAlloc-before.TotalAlloc)
 		}
 		if testkit.WantCode(t, err, test.code); t.Failed() || (len(loaded.Keys) != 1) != (test.code != "") {
-			t.Fatalf("%s: %v, %v", name, loaded, err)
+			t.Fatalf("%s: got %v, %v", name, loaded, err)
 		}
 	}
 }

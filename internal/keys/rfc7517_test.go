@@ -33,7 +33,7 @@ func TestExamplesOfRFC7517(t *testing.T) {
 	} {
 		loaded, err := keys.ParseSet([]byte(tc.set), keys.Attributes{Source: "k"}, false)
 		if err != nil || len(loaded.Keys) != 1 || loaded.Keys[0].ID() != tc.kid || loaded.Skipped()[0].Problem.Code != tc.passed {
-			t.Errorf("%s: %v, %v", name, loaded, err)
+			t.Errorf("%s: got %v, %v", name, loaded, err)
 		}
 		_, err = keys.ParseSet([]byte(tc.set), keys.Attributes{Source: "k"}, true)
 		testkit.WantCode(t, err, tc.published)

@@ -83,7 +83,7 @@ func TestS13_NeverPrivate(t *testing.T) {
 		}
 		loaded, err := keys.ParseSet(text, keys.Attributes{}, true)
 		if err != nil || len(loaded.Skipped()) != 0 {
-			t.Fatalf("%v %v", loaded, err)
+			t.Fatalf("got %v %v", loaded, err)
 		}
 		for _, k := range list {
 			if !slices.ContainsFunc(loaded.Keys, func(p *keys.Key) bool { return p.ID() == k.ID() && p.SameMaterial(k) && !p.CanSign() }) {

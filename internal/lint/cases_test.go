@@ -309,6 +309,6 @@ func TestImported(t *testing.T) {
 	found := Check(protokit.Read(t, src), Options{})
 	wants(t, found, "expires-seconds-invalid")
 	if !strings.HasSuffix(found[0].Pos.File, "b.proto") || found[0].Severity != finding.Error {
-		t.Errorf("%+v", found[0])
+		t.Errorf("got %+v", found[0])
 	}
 }

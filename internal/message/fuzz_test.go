@@ -92,7 +92,7 @@ func FuzzF8_Wire(f *testing.F) {
 			t.Fatalf("%s: %v", text, err)
 		}
 		if twice, err := c.Write(again, Form{}); err != nil || !bytes.Equal(twice, text) {
-			t.Fatalf("%s\n%s, %v", text, twice, err)
+			t.Fatalf("got %s\n%s, %v", text, twice, err)
 		}
 	})
 }
@@ -105,9 +105,9 @@ func sameAgain(t *testing.T, c *Codec, m *dynamicpb.Message, form Form) {
 	}
 	again, err := c.Read(text, m.Descriptor())
 	if err != nil || !proto.Equal(again, m) {
-		t.Fatalf("%s\n%v, %v", text, again, err)
+		t.Fatalf("got %s\n%v, %v", text, again, err)
 	}
 	if twice, err := c.Write(again, form); err != nil || !bytes.Equal(twice, text) {
-		t.Fatalf("%s\n%s, %v", text, twice, err)
+		t.Fatalf("got %s\n%s, %v", text, twice, err)
 	}
 }

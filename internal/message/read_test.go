@@ -271,7 +271,7 @@ func TestUnmarshal(t *testing.T) {
 	c := New(set.Types(), Limits{})
 	var s structpb.Struct
 	if err := c.Unmarshal([]byte(`{"@type":"x","a":null}`), s.ProtoReflect()); err != nil || len(s.Fields) != 2 {
-		t.Errorf("%v, %v", &s, err)
+		t.Errorf("got %v, %v", &s, err)
 	}
 	node := dynamicpb.NewMessage(find(t, set, "p3.Node"))
 	for _, text := range []string{`{"@type":"p3.Node"}`, `{"struct":{"a":1,"a":2}}`, `null`, `{}{}`} {

@@ -79,7 +79,7 @@ func TestA12_ModesValidateAndSign(t *testing.T) {
 	for name, tt := range tests {
 		r := p.Method(name).EffectiveRules()
 		if r.ValidatesBearer() != tt.bearer || r.ValidatesMessage() != tt.message || r.SignsMessage() != tt.signs {
-			t.Errorf("%s: %+v", name, r)
+			t.Errorf("%s: got %+v", name, r)
 		}
 	}
 }

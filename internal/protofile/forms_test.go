@@ -248,7 +248,7 @@ func TestA4_Imports(t *testing.T) {
 	} {
 		set := load(t, src)
 		if len(set.Messages()) != 1 || len(set.Services()) != 0 || set.Message("lib.L") == nil || set.Service("lib.S") == nil || len(set.Files()) != 2 {
-			t.Errorf("%s: %v, %v", name, set.Messages(), set.Files())
+			t.Errorf("%s: got %v, %v", name, set.Messages(), set.Files())
 		}
 	}
 }

@@ -27,7 +27,7 @@ func TestMessageSetStopsNothing(t *testing.T) {
 	} {
 		set := load(t, src)
 		if !set.IsMessageSet("old.Outer.Old") || set.IsMessageSet("old.Outer") || set.IsMessageSet("old.Item") {
-			t.Errorf("%s: %v", name, set.Files())
+			t.Errorf("%s: got %v", name, set.Files())
 		}
 		if set.Annotation(set.Message("t.M").Fields().Get(0)) == nil {
 			t.Errorf("%s: the annotation next to it was dropped", name)

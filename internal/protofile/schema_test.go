@@ -176,7 +176,7 @@ func TestA3_OtherOptions(t *testing.T) {
 	})
 	set = load(t, Sources{Protos: []string{later}})
 	if a := set.Annotation(set.Service("t.S")); a == nil || text(a.JWT) != "validate:BEARER_TOKEN" {
-		t.Errorf("%+v", a)
+		t.Errorf("got %+v", a)
 	}
 	alone := protoc(t, later, []string{"a.proto"}) // contains neither the schema nor other options
 	set, err := Load(context.Background(), Sources{DescriptorSets: []string{alone}})

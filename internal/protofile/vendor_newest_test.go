@@ -38,7 +38,7 @@ func TestA1_NewestVendorSchema(t *testing.T) {
 		}
 	}
 	if len(differ) > 0 {
-		t.Errorf("%s", strings.Join(differ, "\n"))
+		t.Errorf("got %s", strings.Join(differ, "\n"))
 	}
 }
 

@@ -39,7 +39,7 @@ func TestS59_BadTokensNeverReachTheUpstream(t *testing.T) {
 				}
 				got := r.call(ctx, r.conn, kind, `{"text":"x"}`)
 				if status.Code(got.err) != codes.Code(c.Status) || status.Convert(got.err).Message() != c.Text {
-					t.Errorf("%s, %s: %v", kind, c.Name, got.err)
+					t.Errorf("%s, %s: got %v", kind, c.Name, got.err)
 				}
 				line := r.waitLog(before, "call refused")
 				if !strings.Contains(line, `"code":"`+string(c.Code)+`"`) || !strings.Contains(line, `"method":"t.S/`+kind+`"`) {

@@ -37,7 +37,7 @@ func TestCallCases(t *testing.T) {
 			answer = r.call(ctx, r.conn, c.Method, c.Requests...)
 		}
 		if s := status.Convert(answer.err); s.Code() != codes.Code(c.Status) || s.Message() != c.Text {
-			t.Errorf("%s: %v", name, answer.err)
+			t.Errorf("%s: got %v", name, answer.err)
 		}
 		passed := len(r.upstream.received()) - got
 		if late(c) == 0 && (passed > c.Passed || c.Status == 0 && passed != c.Passed || c.Passed == 0 && r.upstream.calls.Load() != calls) {

@@ -41,7 +41,7 @@ func TestA34_ClaimMetadata(t *testing.T) {
 	}
 	for name, c := range tests {
 		if got := r.call(bearing(r.Token(c.claims)), r.conn, "Bearer", `{}`); got.err != nil {
-			t.Errorf("%s: %v", name, got.err)
+			t.Errorf("%s: got %v", name, got.err)
 			continue
 		}
 		got := map[string]string{}
@@ -95,7 +95,7 @@ func TestS67_TraceContext(t *testing.T) {
 	}
 	for key, value := range sent {
 		if got := r.upstream.metadata().Get(key); len(got) != 1 || got[0] != value {
-			t.Errorf("%s: %q", key, got)
+			t.Errorf("%s: got %q", key, got)
 		}
 	}
 }

@@ -50,7 +50,7 @@ func TestCompressionReachesTheServer(t *testing.T) {
 				request = `{"user":"bob","tok":"` + r.Token(signedClaims) + `"}`
 			}
 			if got := r.call(bearing(r.Token(goodClaims)), conn, method, request); got.err != nil || len(got.messages) != 1 {
-				t.Errorf("%s, %s: %+v", name, method, got)
+				t.Errorf("%s, %s: got %+v", name, method, got)
 			}
 			if got := atServer.last(); got != name {
 				t.Errorf("%s, %s: the server got %q", name, method, got)
@@ -85,7 +85,7 @@ func TestAnswersAreInWhatIsAccepted(t *testing.T) {
 	for _, method := range []string{"Open", "OpenServer", "OpenBidi"} {
 		got, err := r.bytesCall(context.Background(), "/t.S/"+method, [][]byte{[]byte("\n\x01x")}, grpc.UseCompressor("deflate"), experimental.AcceptCompressors("gzip"))
 		if err != nil || len(got) != 1 {
-			t.Errorf("%s: %q, %v", method, got, err)
+			t.Errorf("%s: got %q, %v", method, got, err)
 		}
 	}
 }
@@ -162,7 +162,7 @@ func TestUnknownEncodingsPass(t *testing.T) {
 		for _, method := range []string{"Open", "OpenClient", "OpenServer", "OpenBidi", "Bearer"} {
 			got := r.call(bearing(r.Token(goodClaims)), conn, method, `{"text":"`+text+`"}`)
 			if got.err != nil || len(got.messages) != 1 {
-				t.Errorf("%s: %+v", method, got)
+				t.Errorf("%s: got %+v", method, got)
 			}
 			if all := r.upstream.received(); len(all) == 0 || !strings.Contains(all[len(all)-1], text) {
 				t.Errorf("%s: the server got a different message", method)
@@ -173,7 +173,7 @@ func TestUnknownEncodingsPass(t *testing.T) {
 	for _, method := range []string{"Check", "CheckBidi"} {
 		got := r.call(context.Background(), both, method, `{"user":"bob","tok":"`+r.Token(signedClaims)+`"}`)
 		if status.Code(got.err) != codes.Unimplemented || !slices.Equal(got.header["grpc-accept-encoding"], []string{"gzip,deflate,zstd"}) {
-			t.Errorf("%s: %+v", method, got)
+			t.Errorf("%s: got %+v, want %v", method, got, codes.Unimplemented)
 		}
 	}
 	// Not every message of a stream must be compressed; the proxy could not identify its

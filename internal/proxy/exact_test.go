@@ -55,7 +55,7 @@ func TestMetadataOfHTTPPasses(t *testing.T) {
 		alone.Store(false)
 		got := r.call(bearing(r.Token(goodClaims)), r.conn, name, `{}`)
 		if got.err != nil {
-			t.Fatalf("%s: %v", name, got.err)
+			t.Fatalf("%s: got %v", name, got.err)
 		}
 		arrived(name+", header", got.header)
 		arrived(name+", trailer", got.trailer)
@@ -97,7 +97,7 @@ func TestExactMetadataIsNotShared(t *testing.T) {
 	raw.headers(1, "/t.S/OpenBidi", "x-utf8", "é")
 	r.waitCalls(1)
 	if got := r.call(context.Background(), r.conn, "Open", `{}`); got.err != nil || len(r.upstream.metadata()["x-utf8"]) != 0 {
-		t.Errorf("%v: %v", got.err, r.upstream.metadata())
+		t.Errorf("%v: got %v", got.err, r.upstream.metadata())
 	}
 	raw.headers(3, "/t.S/OpenBidi", "x!y", "1")
 	r.waitCalls(3)

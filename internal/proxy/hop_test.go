@@ -66,7 +66,7 @@ func TestS78_HopFieldsStay(t *testing.T) {
 		alone.Store(false)
 		got := r.call(metadata.NewOutgoingContext(context.Background(), sent), r.conn, name, `{}`)
 		if got.err != nil {
-			t.Fatalf("%s: %v", name, got.err)
+			t.Fatalf("%s: got %v", name, got.err)
 		}
 		clean(name+", request", r.upstream.metadata())
 		clean(name+", header", got.header)
@@ -120,7 +120,7 @@ func TestS78_NamesReadAsClaims(t *testing.T) {
 			ctx = metadata.AppendToOutgoingContext(ctx, name, "mallory")
 		}
 		if got := r.call(ctx, r.conn, method, request); got.err != nil {
-			t.Fatalf("%s: %v", method, got.err)
+			t.Fatalf("%s: got %v", method, got.err)
 		}
 		md := r.upstream.metadata()
 		for _, name := range forged {

@@ -57,7 +57,7 @@ func TestA12_EveryResponseIsSigned(t *testing.T) {
 	for _, kind := range []string{"Sign", "SignServer"} {
 		got := r.call(context.Background(), r.conn, kind, `{}`)
 		if got.err != nil || len(got.messages) != 1 {
-			t.Fatalf("%s: %+v", kind, got)
+			t.Fatalf("%s: got %+v", kind, got)
 		}
 		if text, err := r.Verify("Signed", got.messages[0], nil); err != nil {
 			t.Errorf("%s: %s: %v", kind, text, err)

@@ -132,7 +132,7 @@ func TestHealth(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got, err := watch.Recv(); err != nil || got.GetStatus() != c.watch {
-			t.Errorf("%q: %v %v", service, got, err)
+			t.Errorf("%q: got %v %v", service, got, err)
 		}
 	}
 }

@@ -193,7 +193,7 @@ func TestReportOnlyStillActs(t *testing.T) {
 		t.Errorf("the server got %s", got[len(got)-1])
 	}
 	if got := r.call(context.Background(), r.conn, "Sign", `{}`); got.err != nil || !strings.Contains(fmt.Sprint(got.messages), `"tok":"ey`) {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v", got)
 	}
 	if n := strings.Count(r.logged.String(), "would be refused"); n != 1 {
 		t.Errorf("got %d refusals reported, want only that of the call without a token\n%s", n, r.logged.String())
@@ -208,7 +208,7 @@ func TestReportOnlyPassesWhatCannotBeSigned(t *testing.T) {
 	r := start(t, s)
 	got, err := r.bytesCall(context.Background(), "/t.S/SignServer", [][]byte{[]byte("\xff\xff")})
 	if err != nil || len(got) != 1 || string(got[0]) != "\xff\xff" {
-		t.Errorf("%q, %v", got, err)
+		t.Errorf("got %q, %v", got, err)
 	}
 	if log := r.waitLog(0, "call would be refused"); !strings.Contains(log, `"grpc_code":"INTERNAL"`) {
 		t.Errorf("logged %s, want %q in it", log, `"grpc_code":"INTERNAL"`)

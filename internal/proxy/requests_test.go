@@ -50,7 +50,7 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 		ended := raw.answers(methods.Len())
 		for id, path := range paths {
 			if got := ended[id]; got != (answer{fmt.Sprint(int(codes.Unauthenticated)), "Message token is missing"}) {
-				t.Errorf("%s, %s: %+v", path, name, got)
+				t.Errorf("%s, %s: got %+v", path, name, got)
 			}
 		}
 	}
@@ -64,7 +64,7 @@ func TestS77_NoMessageNoCall(t *testing.T) {
 	for i := range methods.Len() { // a client that ends its half of the stream
 		name := string(methods.Get(i).Name())
 		if got := r.call(bearing(strings.TrimPrefix(token, "Bearer ")), r.conn, name); status.Code(got.err) != codes.Unauthenticated || len(got.messages) != 0 {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("%s: got %+v, want %v", name, got, codes.Unauthenticated)
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), testkit.Timeout)

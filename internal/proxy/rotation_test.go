@@ -61,7 +61,7 @@ func TestRotation_RemoteUnderLoad(t *testing.T) {
 					token := signed(t, ring[newest], claims)
 					for range 2 {
 						if got := r.call(bearing(token), r.conn, []string{"Who", "WhoBidi"}[i%2], `{}`); got.err != nil {
-							t.Errorf("%s: %v", name, got.err)
+							t.Errorf("%s: got %v", name, got.err)
 						}
 						calls.Add(1)
 					}

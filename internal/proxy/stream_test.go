@@ -156,12 +156,12 @@ func TestA37_NoRequestWhereNothingIsValidated(t *testing.T) {
 	r := start(t, setup{})
 	for _, name := range []string{"OpenBidi", "OpenClient"} {
 		if got := r.call(context.Background(), r.conn, name); got.err != nil {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("%s: got %+v", name, got)
 		}
 	}
 	for _, name := range []string{"Open", "OpenServer", "Sign", "SignServer"} {
 		if got := r.call(context.Background(), r.conn, name); status.Code(got.err) != codes.Unimplemented {
-			t.Errorf("%s: %+v", name, got)
+			t.Errorf("%s: got %+v, want %v", name, got, codes.Unimplemented)
 		}
 	}
 	if n := r.upstream.calls.Load(); n != 2 {

@@ -39,7 +39,7 @@ func TestTraceParent(t *testing.T) {
 	} {
 		trace, span, ok := parseTraceParent(c.text)
 		if ok != c.ok || ok && (trace != aTrace || span != aSpan) || !ok && trace+span != "" {
-			t.Errorf("%s: %q, %q, %v", name, trace, span, ok)
+			t.Errorf("%s: got %q, %q, %v, want %v", name, trace, span, ok, c.ok)
 		}
 	}
 }
@@ -52,7 +52,7 @@ func FuzzTraceParent(f *testing.F) {
 	trace, span := regexp.MustCompile(`^[0-9a-f]{32}$`), regexp.MustCompile(`^[0-9a-f]{16}$`)
 	f.Fuzz(func(t *testing.T, text string) {
 		if a, b, ok := parseTraceParent(text); ok && (!trace.MatchString(a) || !span.MatchString(b)) {
-			t.Errorf("%q: %q, %q", text, a, b)
+			t.Errorf("%q: got %q, %q", text, a, b)
 		}
 	})
 }

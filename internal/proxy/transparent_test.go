@@ -166,7 +166,7 @@ func TestS67_SameAsDirect(t *testing.T) {
 		s := drawScript(rt)
 		direct, proxied := s.play(rt, r, r.direct), s.play(rt, r, r.conn)
 		if !reflect.DeepEqual(direct, proxied) {
-			rt.Errorf("%+v\ndirect  %+v\nproxied %+v", s, direct, proxied)
+			rt.Errorf("got %+v\ndirect  %+v\nproxied %+v", s, direct, proxied)
 		}
 	})
 }
@@ -191,7 +191,7 @@ func TestS67_HeaderAtOnce(t *testing.T) {
 			_ = s.CloseSend()
 		}
 		if md, err := s.Header(); err != nil || md.Get("x") == nil {
-			t.Errorf("%s: %v %v", name, md, err)
+			t.Errorf("%s: got %v %v", name, md, err)
 		}
 	}
 }

@@ -114,7 +114,7 @@ service S { rpc Check(Msg) returns (Msg) { option (kalix.method).jwt = {validate
 			}
 			policytest.Within(t, seen, path, func(b []byte) []byte {
 				if !slices.Equal(b, inner(2)) {
-					t.Errorf("%s, %v: %q", method, path, b)
+					t.Errorf("%s, %v: got %q", method, path, b)
 				}
 				return b
 			})

@@ -66,7 +66,7 @@ func TestCask(t *testing.T) {
 	t.Parallel()
 	pages, err := filepath.Glob(root + "/docs/man/*.1")
 	if err != nil || len(pages) == 0 {
-		t.Fatalf("%v %v", pages, err)
+		t.Fatalf("got %v %v", pages, err)
 	}
 	text := readText(t, ".goreleaser.yaml")
 	for _, page := range pages {

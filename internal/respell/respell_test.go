@@ -143,7 +143,7 @@ func check(t rapid.TB, dir, text string) {
 	// Messages about such a file name no option that it does not have.
 	for _, f := range lint.Check(after, lint.Options{RequireAll: true}) {
 		if strings.Contains(f.Message+f.Hint, "(kalix.") {
-			t.Fatalf("%s: %s; %s\nin\n%s", f.Rule, f.Message, f.Hint, out)
+			t.Fatalf("%s: got %s; %s\nin\n%s", f.Rule, f.Message, f.Hint, out)
 		}
 	}
 	for _, m := range after.Messages {

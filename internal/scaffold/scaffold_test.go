@@ -113,7 +113,7 @@ func TestLook_Sets(t *testing.T) {
 		"build/api.binpb": marshal(all), "build/other.binpb": marshal(plain), "build/junk.pb": "junk",
 	}))
 	if err != nil || !slices.Equal(found.Sets, []string{"build/api.binpb"}) || !slices.Equal(found.Types, []string{"shop.v1.Order"}) {
-		t.Errorf("%v: %+v", err, found)
+		t.Errorf("%v: got %+v", err, found)
 	}
 }
 

@@ -60,7 +60,7 @@ func TestComposeReadsFilesAsDockerDoes(t *testing.T) {
 	t.Run("a named .env replaces the one next to it", func(t *testing.T) {
 		c, err := readFiles(service("env_file: ${NAME}.env"), files, Input{"prod.env", []byte("NAME=a\n")})
 		if err != nil || c.Authorizer.Text != "a" {
-			t.Errorf("%v, %v", c, err)
+			t.Errorf("got %v, %v", c, err)
 		}
 	})
 	t.Run("where it is set", func(t *testing.T) {

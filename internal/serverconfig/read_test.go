@@ -141,7 +141,7 @@ func TestReadRefusesOtherFiles(t *testing.T) {
 		"not YAML": "a: b: c", "list": "[]", "nothing": "", "other keys": "a: b", "templates without the comment": "global: {authorization: {authorizer: {{ env \"X\" }}}}",
 	} {
 		if c, err := Read(Input{"x.yaml", []byte(text)}); err == nil && c.Problem == nil {
-			t.Errorf("%s: %+v", name, c)
+			t.Errorf("%s: got %+v", name, c)
 		}
 	}
 	if _, err := Read(Input{"a.yaml", []byte(static)}, Input{"b.yaml", []byte(static)}); err == nil || !strings.Contains(err.Error(), "second") {
@@ -193,7 +193,7 @@ func FuzzRead(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, text string) {
 		c, err := Read(Input{name, []byte(text)})
 		if (c == nil) == (err == nil) {
-			t.Errorf("%v, %v", c, err)
+			t.Errorf("got %v, %v", c, err)
 		}
 	})
 }

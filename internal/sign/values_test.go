@@ -122,7 +122,7 @@ func TestA80_S49_InvalidUTF8HasNoClaim(t *testing.T) {
 		made, err := w.Signer.Message(p, m, nil)
 		fails(t, err, fault.MessageMalformed, path)
 		if made != nil || strings.Contains(err.Error(), "\xff") {
-			t.Errorf("%v %q", made, err)
+			t.Errorf("got %v %q", made, err)
 		}
 	}
 }

@@ -123,7 +123,7 @@ func TestTemporal5WeakRSA(t *testing.T) {
 	set := ReadKeySet(Document{Source: "set", Body: []byte(jwks(rsaJWK(weak, nil)))})
 	v := explain(t, Header(token(weak, map[string]any{"alg": "RS256", "kid": "k-rs"}, claims(nil))), func(r *Request) { r.Keys = set })
 	if !v.Allowed {
-		t.Errorf("%+v", v)
+		t.Errorf("got %+v", v)
 	}
 }
 
@@ -134,7 +134,7 @@ func TestExplainHugeRSA(t *testing.T) {
 		r.Keys = ReadKeySet(Document{Source: "set", Body: []byte(body)})
 	})
 	if v.Allowed || !noted(v, "too large") {
-		t.Errorf("%+v", v)
+		t.Errorf("got %+v", v)
 	}
 }
 
@@ -143,7 +143,7 @@ func TestTemporal5EmptyKeyID(t *testing.T) {
 	set := ReadKeySet(Document{Source: "set", Body: []byte(jwks(ecJWK(ecKey(), map[string]any{"kid": nil})))})
 	v := explain(t, Header(token(ecKey(), map[string]any{"alg": "ES256", "kid": ""}, claims(nil))), func(r *Request) { r.Keys = set })
 	if !v.Allowed {
-		t.Errorf("%+v", v)
+		t.Errorf("got %+v", v)
 	}
 }
 

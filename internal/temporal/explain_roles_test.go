@@ -96,7 +96,7 @@ func TestTemporal4Permissions(t *testing.T) {
 				}
 			})
 			if name == "system as a namespace" && !v.Allowed {
-				t.Errorf("%+v", v)
+				t.Errorf("got %+v", v)
 			}
 			if got := found(v); !slices.Equal(got, row.want) {
 				t.Errorf("got faults %q, want %q", got, row.want)
@@ -130,7 +130,7 @@ func TestExplainLeavesTaskTokensUndecided(t *testing.T) {
 			maps.Copy(changes, row.change)
 			v := explain(t, Header(es256(changes)), func(r *Request) { r.API, r.Namespace = "RespondWorkflowTaskCompleted", row.namespace })
 			if v.Allowed != row.allowed || !strings.Contains(v.Undecided, row.undecided) || (row.undecided == "") != (v.Undecided == "") {
-				t.Errorf("%+v", v)
+				t.Errorf("got %+v", v)
 			}
 		})
 	}
@@ -142,11 +142,11 @@ func TestExplainFollowsNoDotsInTheClaimName(t *testing.T) {
 	nested := map[string]any{"permissions": nil, "realm_access": map[string]any{"roles": []any{"default:write"}}}
 	v := explain(t, Header(es256(nested)), func(r *Request) { r.Claim = "realm_access.roles" })
 	if v.Allowed || !strings.Contains(fmt.Sprint(v.Faults), "does not look inside claims") {
-		t.Errorf("%+v", v)
+		t.Errorf("got %+v", v)
 	}
 	v = explain(t, Header(es256(map[string]any{"permissions": nil, "realm_access.roles": []any{"default:write"}})), func(r *Request) { r.Claim = "realm_access.roles" })
 	if !v.Allowed {
-		t.Errorf("%+v", v)
+		t.Errorf("got %+v", v)
 	}
 }
 

@@ -200,7 +200,7 @@ func TestExplainAudienceByRelease(t *testing.T) {
 			r.API, r.Audience, r.Release = row.api, "temporal", testkit.Must(ParseRelease(row.version))
 		})
 		if v.Allowed != row.allowed || v.ServerVersion != row.version {
-			t.Errorf("%s %s: %+v", row.version, row.api, v)
+			t.Errorf("%s %s: got %+v", row.version, row.api, v)
 		}
 	}
 }
@@ -233,7 +233,7 @@ func TestTemporal4NobodysAPIs(t *testing.T) {
 	for _, api := range []string{"Health/Watch", "Health/List", "grpc.reflection.v1.ServerReflection/ServerReflectionInfo"} {
 		v := explain(t, Header(es256(map[string]any{"permissions": []string{"temporal-system:admin"}})), func(r *Request) { r.API = api })
 		if v.Allowed || v.Faults[0].Code != fault.AccessDenied || v.Fix != "" {
-			t.Errorf("%s: %+v", api, v)
+			t.Errorf("%s: got %+v", api, v)
 		}
 	}
 }
@@ -241,7 +241,7 @@ func TestTemporal4NobodysAPIs(t *testing.T) {
 func TestExplainUnknownKeys(t *testing.T) {
 	v := explain(t, Header(token(ecKey2(), map[string]any{"alg": "ES256", "kid": "nope"}, claims(nil))), func(r *Request) { r.Keys = nil })
 	if !v.Allowed || !noted(v, "kid and signature were not checked") {
-		t.Errorf("%+v", v)
+		t.Errorf("got %+v", v)
 	}
 }
 

@@ -33,7 +33,7 @@ func TestExplainReadsPermissionsByPattern(t *testing.T) {
 			f := ReadPermissionFormat(row.pattern)
 			v := explain(t, Header(es256(map[string]any{"permissions": []string{row.permission}})), func(r *Request) { r.Format = f })
 			if v.Allowed != row.allowed {
-				t.Errorf("%+v", v)
+				t.Errorf("got %+v", v)
 			}
 			if row.reason != "" && !strings.Contains(v.Faults[len(v.Faults)-1].Reason, row.reason) {
 				t.Errorf("want %q in %+v", row.reason, v.Faults)

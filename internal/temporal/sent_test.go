@@ -53,7 +53,7 @@ func TestExplainReadsOneHeader(t *testing.T) {
 			sent := ParseAuthHeader(row.text)
 			v := explain(t, sent.Value, func(r *Request) { r.SentIn, r.HeaderName = sent.Name, row.server })
 			if v.Allowed != row.allowed || (!row.allowed && v.Faults[0].Code != fault.TokenMissing) {
-				t.Errorf("%+v", v)
+				t.Errorf("got %+v", v)
 			}
 		})
 	}

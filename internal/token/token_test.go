@@ -165,7 +165,7 @@ func TestS43_ParseClaimIsStrict(t *testing.T) {
 	deep := strings.Repeat("[", jws.MaxDepth-1) + strings.Repeat("]", jws.MaxDepth-1)
 	for _, good := range []string{`1`, `"x"`, `null`, `true`, ` [1] `, `{"a":{"a":1}}`, `""`, "\n1\t", deep} {
 		if c, err := token.ParseClaim("n", good); err != nil || c.Name != "n" || string(c.Value) != strings.TrimSpace(good) {
-			t.Errorf("%s: %v %v", good, c, err)
+			t.Errorf("%s: got %v %v", good, c, err)
 		}
 	}
 	for _, bad := range []string{

@@ -97,7 +97,7 @@ func TestS60_OnlyExactMethodNames(t *testing.T) {
 	}
 	for _, name := range []string{"/t.S/Inherits", "t.S.Inherits", "t.S/inherits", "S/Inherits", "t.S/Inherits/", "t.S//Inherits", "", "t.S/Inherit"} {
 		if m, err := w.Plan.Method(name); m != nil || !fault.Has(err, fault.UsageError) {
-			t.Errorf("%q: %v %v", name, m, err)
+			t.Errorf("%q: got %v %v", name, m, err)
 		}
 	}
 	if m, err := w.Plan.Message("M"); m != nil || !fault.Has(err, fault.UsageError) {

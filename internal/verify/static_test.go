@@ -141,7 +141,7 @@ service S {
 	} {
 		p, err := policytest.Compile(policytest.Load(t, schema), c.env)
 		if p != nil || !fault.Has(err, fault.ConfigInvalid) || fault.ClassOf(err) != fault.Usage {
-			t.Fatalf("%s: %v %v", name, p, err)
+			t.Fatalf("%s: got %v %v", name, p, err)
 		}
 		for _, part := range c.want {
 			if !strings.Contains(err.Error(), part) {
@@ -189,7 +189,7 @@ func TestA73_A74_S54_LintErrorsPreventAPlan(t *testing.T) {
 			}
 			var f *fault.Error
 			if p != nil || !errors.As(err, &f) || f.Code != fault.PolicyInvalid || fault.ClassOf(err) != fault.Undecided || !strings.Contains(f.What, "t.proto:4:") {
-				t.Errorf("%v %v", p, err)
+				t.Errorf("got %v %v", p, err)
 			}
 		})
 	}

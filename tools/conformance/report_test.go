@@ -70,7 +70,7 @@ func TestExceptionsNeedReasons(t *testing.T) {
 	}
 	for _, line := range []string{"s | a", "s | a |", "s || why", "| a | why", "a"} {
 		if all, err := parseExceptions("f", "# a comment\n\n"+line); err == nil || !strings.Contains(err.Error(), "f:3:") {
-			t.Errorf("%q: %v, %v", line, all, err)
+			t.Errorf("%q: got %v, %v", line, all, err)
 		}
 	}
 }
@@ -79,7 +79,7 @@ func TestParseReport(t *testing.T) {
 	const failed = "INFO: x\nFAILED: A/b c/d:\n\tone\n\ttwo\n\n---- HTTP Trace ----\nFAILED: E:\n\tthree\n\n"
 	o, err := parseReport(failed + "Total cases: 5\n3 passed, 2 failed\n")
 	if err != nil || o.total != 5 || o.passed() != 3 || o.failed["A/b c/d"] != "\tone\n\ttwo" || o.failed["E"] != "\tthree" {
-		t.Errorf("%+v, %v", o, err)
+		t.Errorf("got %+v, %v", o, err)
 	}
 	for name, text := range map[string]string{
 		"no totals":       failed,
@@ -90,7 +90,7 @@ func TestParseReport(t *testing.T) {
 		"no output":       "",
 	} {
 		if o, err := parseReport(text); err == nil {
-			t.Errorf("%s: %+v", name, o)
+			t.Errorf("%s: got %+v", name, o)
 		}
 	}
 }

@@ -194,7 +194,7 @@ func (s source) reproducible(t *testing.T) {
 	two.goreleaser(t, []string{"GOCACHE=" + t.TempDir()}, "build", "--snapshot", "--clean", "--single-target")
 	programs, err := filepath.Glob(filepath.Join(two.dir, "dist/jwtctl_*/jwtctl*"))
 	if err != nil || len(programs) != 1 {
-		t.Fatalf("%v %v", programs, err)
+		t.Fatalf("got %v %v", programs, err)
 	}
 	again, err := os.ReadFile(programs[0])
 	if err != nil {

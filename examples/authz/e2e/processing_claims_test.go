@@ -51,7 +51,7 @@ func TestProcessingClaims(t *testing.T) {
 					want = map[string]string{"_kalix-jwt-claim-iss": "me", "_kalix-jwt-claim-sub": "alice", "_kalix-jwt-claim-role": "admin", "_kalix-jwt-claim-empty": "", "_kalix-jwt-claim-name-bin": "Grüße"}
 				}
 				if !maps.Equal(claims, want) || method != "Open" && got["authorization"] != nil || got["proxy-authorization"] != nil {
-					t.Errorf("%s: %v", method, got)
+					t.Errorf("%s: got %v", method, got)
 				}
 			}
 		})

@@ -50,7 +50,7 @@ func TestReload(t *testing.T) {
 		t.Helper()
 		for deadline := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 			if time.Now().After(deadline) {
-				t.Fatalf("%s:\n%s", what, p.out)
+				t.Fatalf("got %s:\n%s", what, p.out)
 			}
 		}
 	}

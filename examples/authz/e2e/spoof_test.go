@@ -85,7 +85,7 @@ func TestS62_NoSpoofedClaimArrives(t *testing.T) {
 			want = map[string][]string{"_kalix-jwt-claim-iss": {"shop"}, "_kalix-jwt-claim-sub": {"alice"}}
 		}
 		if !maps.EqualFunc(claims, want, slices.Equal) {
-			t.Errorf("%s: %q", what, claims)
+			t.Errorf("%s: got %q", what, claims)
 		}
 	}
 	for batch := range slices.Chunk(names, 30) { // as many headers as every proxy accepts

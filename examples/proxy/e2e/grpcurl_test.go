@@ -104,7 +104,7 @@ func (c curl) claims(bearer string) {
 	got, _ := c.must("JwtInToken", bearer, `{"msg": "hi"}`, "-H", "_kalix-jwt-claim-sub: mallory", "-H", "_Kalix-JWT-Claim-Admin: true", "-H", "x-request-id: 7")
 	md := got[0].Metadata
 	if got[0].Msg != "Hello alice: hi" || md["_kalix-jwt-claim-exp"] == "" {
-		t.Errorf("%+v", got)
+		t.Errorf("got %+v", got)
 	}
 	delete(md, "_kalix-jwt-claim-exp")
 	delete(md, "user-agent")

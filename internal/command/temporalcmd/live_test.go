@@ -80,7 +80,7 @@ func TestDoctorComparesALiveServer(t *testing.T) {
 			for _, found := range doctor.Check(doctor.Input{Live: answers}) {
 				count[found.Rule]++
 				if found.Severity != finding.Error {
-					t.Errorf("%+v", found)
+					t.Errorf("got %+v", found)
 				}
 			}
 			for rule, want := range row.rules {
