@@ -37,10 +37,17 @@ func New(sys system.System) *Console {
 	return &Console{sys: sys, Out: &Writer{w: sys.Out}, Color: "auto"} // until the flags are read
 }
 
-// Logging returns a console for a long-running command: it logs warnings, each only once,
-// since the same file causes the same warning at each load.
+// Logging returns a console for a long-running command, which logs warnings.
 func (c *Console) Logging(log *slog.Logger) *Console {
-	return &Console{Out: c.Out, Color: c.Color, Quiet: c.Quiet, Verbose: c.Verbose, sys: c.sys, log: log, warned: map[string]bool{}}
+	l := c.WarningOnce()
+	l.log = log
+	return l
+}
+
+// WarningOnce returns a console that prints each warning only once, since the same file
+// causes the same warning at each load.
+func (c *Console) WarningOnce() *Console {
+	return &Console{Out: c.Out, Color: c.Color, Quiet: c.Quiet, Verbose: c.Verbose, sys: c.sys, log: c.log, warned: map[string]bool{}}
 }
 
 // Writer remembers the first write error, so that a lost result is an error.
@@ -90,20 +97,23 @@ func (c *Console) Hint(text string) {
 func (c *Console) Warn(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	switch {
+	case c.hasWarned(text):
 	case c.log != nil:
-		c.warnOnce(quote.Message(text))
+		c.log.Warn(quote.Message(text))
 	case !c.Quiet:
 		c.line(c.Styles().Warn, "warning:", text)
 	}
 }
 
-func (c *Console) warnOnce(text string) {
+// hasWarned reports whether text is a warning that is not to be printed again.
+func (c *Console) hasWarned(text string) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.warned[text] {
-		c.warned[text] = true
-		c.log.Warn(text)
+	if c.warned == nil || c.warned[text] {
+		return c.warned != nil
 	}
+	c.warned[text] = true
+	return false
 }
 
 // Unverified prints the lines of text to stderr, unless -q, marked as unverified. They

@@ -174,6 +174,9 @@ func (o doctorOptions) call(ctx context.Context, d command.Deps, p *doctor.Input
 		if sent, err = readHeader(d, []string{o.token}); err != nil {
 			return err
 		}
+		if sent.Value == "" { // a call without a token would be explained
+			return fault.New(fault.UsageError, "--token", "contains no token")
+		}
 		apis := []string{"GetSystemInfo"}
 		if o.task != "" {
 			task, err := temporal.FindTask(o.task)

@@ -30,10 +30,12 @@ func refreshToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 		return fault.New(fault.UsageError, "--refresh", "cannot be combined with --no-expiry")
 	}
 	d.Stay()
+	d.Console = d.WarningOnce()
 	pause, err := writeToken(d, o)
 	if err != nil {
 		return err
 	}
+	o.note(d)
 	o.keys.Passphrase.DisablePrompt()
 	for {
 		select {
@@ -63,6 +65,8 @@ func writeToken(d command.Deps, o tokenOptions) (time.Duration, error) {
 	if err := d.WriteResult(o.out, text, files.Private, o.keys.Files); err != nil {
 		return 0, err
 	}
+	o.warn(d, m, now)
+	o.warnOfRoles(d)
 	d.Info("%s: new token, valid until %s", o.out, m.expires.Local().Format(time.RFC3339))
 	return m.expires.Sub(now) * 2 / 3, nil
 }

@@ -247,8 +247,13 @@ func runToken(ctx context.Context, d command.Deps, o tokenOptions) error {
 	}
 	o.warn(d, m, now)
 	o.warnOfRoles(d)
+	o.note(d)
+	return d.WriteResult(o.out, text, files.Private, o.keys.Files)
+}
+
+// note prints what clients of the variable need besides the token.
+func (o tokenOptions) note(d command.Deps) {
 	if note := o.client().Note(); note != "" && o.wantsVariable() {
 		d.Info("note: %s", note)
 	}
-	return d.WriteResult(o.out, text, files.Private, o.keys.Files)
 }
