@@ -24,30 +24,11 @@ func TestCommandsPrintNoSecrets_S69(t *testing.T) {
 	run("keygen", "-o", in("ec.jwk"))
 	run("keygen", "--alg", "HS256", "-o", in("hs.jwk"))
 	run("keygen", "-o", in("ec.pem"))
-	var canaries []string
-	for _, name := range []string{"ec.jwk", "hs.jwk"} {
-		var jwk map[string]string
-		text, err := os.ReadFile(in(name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := json.Unmarshal(text, &jwk); err != nil {
-			t.Fatal(err)
-		}
-		for _, member := range []string{"d", "k"} {
-			if v := jwk[member]; v != "" {
-				raw, err := base64.RawURLEncoding.DecodeString(v)
-				if err != nil {
-					t.Fatal(err)
-				}
-				canaries = append(canaries, v, base64.StdEncoding.EncodeToString(raw))
-			}
-		}
-	}
 	pem, err := os.ReadFile(in("ec.pem"))
 	if err != nil {
 		t.Fatal(err)
 	}
+	canaries := append(privateMembers(t, in("ec.jwk")), privateMembers(t, in("hs.jwk"))...)
 	canaries = append(canaries, strings.Split(string(pem), "\n")[1])
 	token, _ := run("token", "--system", "--key", in("ec.pem"), "--format", "token")
 	signature := strings.TrimSpace(token[strings.LastIndex(token, ".")+1:])
@@ -78,4 +59,29 @@ func TestCommandsPrintNoSecrets_S69(t *testing.T) {
 			}
 		}
 	}
+}
+
+// privateMembers returns the private members of the JWK in a file, in base64url and in
+// standard base64.
+func privateMembers(t *testing.T, path string) []string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var jwk map[string]string
+	if err := json.Unmarshal(text, &jwk); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, member := range []string{"d", "k"} {
+		if v := jwk[member]; v != "" {
+			raw, err := base64.RawURLEncoding.DecodeString(v)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, v, base64.StdEncoding.EncodeToString(raw))
+		}
+	}
+	return all
 }

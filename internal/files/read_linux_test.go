@@ -93,71 +93,79 @@ func TestS11_ReadsAreBounded(t *testing.T) {
 // TestS11_PipesAreReadToTheirEnd: a pipe is read to its end, even if its writer opens it late or writes
 // slowly, or if it is a shell's <(command).
 func TestS11_PipesAreReadToTheirEnd(t *testing.T) {
-	write := func(t *testing.T, f *os.File, pieces ...string) {
-		for _, piece := range pieces {
-			time.Sleep(50 * time.Millisecond)
-			if _, err := f.WriteString(piece); err != nil {
-				t.Error(err)
-			}
+	t.Run("late writer", readsLateWriter)
+	t.Run("writer that pauses longer than the patience for opening", readsPausingWriter)
+	t.Run("endless writer", refusesEndlessWriter)
+}
+
+func readsLateWriter(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	go func() {
+		time.Sleep(100 * time.Millisecond)
+		f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
+		if err != nil {
+			t.Error(err)
+			return
 		}
-		if err := f.Close(); err != nil {
+		writeSlowly(t, f, "one ", "two")
+	}()
+	if data, err := readPipe(f, fifo, limit, fault.KeyUnreadable, testkit.Timeout); err != nil || string(data) != "one two" {
+		t.Errorf("got %q %v, want %q", data, err, "one two")
+	}
+}
+
+func readsPausingWriter(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		time.Sleep(writerTimeout + 200*time.Millisecond)
+		writeSlowly(t, w, "text")
+	}()
+	if data, err := read(fdPath(r)); err != nil || string(data) != "text" {
+		t.Errorf("got %q %v, want %q", data, err, "text")
+	}
+	_ = r.Close()
+}
+
+func refusesEndlessWriter(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for block := make([]byte, 64<<10); err == nil; {
+			_, err = w.Write(block)
+		}
+	}()
+	_, readErr := read(fdPath(r))
+	testkit.WantCode(t, readErr, fault.FileTooLarge)
+	_ = r.Close()
+	<-done
+}
+
+// writeSlowly writes pieces to f with pauses, and closes it.
+func writeSlowly(t *testing.T, f *os.File, pieces ...string) {
+	for _, piece := range pieces {
+		time.Sleep(50 * time.Millisecond)
+		if _, err := f.WriteString(piece); err != nil {
 			t.Error(err)
 		}
 	}
-	t.Run("late writer", func(t *testing.T) {
-		fifo := filepath.Join(t.TempDir(), "fifo")
-		if err := syscall.Mkfifo(fifo, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		f, err := os.OpenFile(fifo, os.O_RDONLY|syscall.O_NONBLOCK, 0)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer func() { _ = f.Close() }()
-		go func() {
-			time.Sleep(100 * time.Millisecond)
-			f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			write(t, f, "one ", "two")
-		}()
-		if data, err := readPipe(f, fifo, limit, fault.KeyUnreadable, testkit.Timeout); err != nil || string(data) != "one two" {
-			t.Errorf("got %q %v, want %q", data, err, "one two")
-		}
-	})
-	t.Run("writer that pauses longer than the patience for opening", func(t *testing.T) {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		go func() {
-			time.Sleep(writerTimeout + 200*time.Millisecond)
-			write(t, w, "text")
-		}()
-		if data, err := read(fdPath(r)); err != nil || string(data) != "text" {
-			t.Errorf("got %q %v, want %q", data, err, "text")
-		}
-		_ = r.Close()
-	})
-	t.Run("endless writer", func(t *testing.T) {
-		r, w, err := os.Pipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for block := make([]byte, 64<<10); err == nil; {
-				_, err = w.Write(block)
-			}
-		}()
-		_, readErr := read(fdPath(r))
-		testkit.WantCode(t, readErr, fault.FileTooLarge)
-		_ = r.Close()
-		<-done
-	})
+	if err := f.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func fdPath(f *os.File) string { return fmt.Sprintf("/proc/self/fd/%d", f.Fd()) }
