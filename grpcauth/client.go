@@ -41,7 +41,7 @@ type bearer struct {
 func (b bearer) GetRequestMetadata(ctx context.Context, _ ...string) (map[string]string, error) {
 	token, err := b.get(ctx)
 	if err != nil {
-		if _, is := status.FromError(err); is {
+		if _, ok := status.FromError(err); ok {
 			return nil, err
 		}
 		return nil, status.Errorf(codes.Unavailable, "no token: %v", err)

@@ -70,7 +70,7 @@ func StreamServerInterceptor(p *jwtpolicy.Policy) grpc.StreamServerInterceptor {
 		g := guarded.Stream{
 			Call: c, Receive: ss.RecvMsg, Send: ss.SendMsg, Uncounted: info.IsClientStream,
 			Refuse:  toStatus,
-			Invalid: func(why string) error { return status.Error(codes.Internal, why) },
+			Invalid: func(reason string) error { return status.Error(codes.Internal, reason) },
 		}
 		return g.Serve(ctx, func() error { return handler(srv, &stream{ss, ctx, &g}) })
 	}

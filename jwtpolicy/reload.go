@@ -147,7 +147,7 @@ func (p *Policy) ring(list []Key) (*keys.Ring, error) {
 		return nil, err
 	}
 	for _, set := range sets {
-		if remote, is := set.(*jwks.Remote); is {
+		if remote, ok := set.(*jwks.Remote); ok {
 			remote.Prefetch()
 		}
 	}

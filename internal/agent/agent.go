@@ -42,8 +42,8 @@ const timeout = 2 * time.Minute
 // cannot make JWS signatures.
 func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 	a.Source = name
-	wanted := strings.TrimPrefix(name, Prefix)
-	if wanted == "" {
+	want := strings.TrimPrefix(name, Prefix)
+	if want == "" {
 		return nil, fault.New(fault.UsageError, name, "does not name a key").WithHint("use agent:COMMENT or agent:SHA256:…, as printed by ssh-add -l")
 	}
 	var listed []*sshagent.Key
@@ -56,7 +56,7 @@ func Find(socket, name string, a keys.Attributes) (*keys.Key, error) {
 	}
 	var found []*sshagent.Key
 	for _, k := range listed {
-		if ssh.FingerprintSHA256(k) == wanted || k.Comment == wanted {
+		if ssh.FingerprintSHA256(k) == want || k.Comment == want {
 			found = append(found, k)
 		}
 	}
@@ -85,8 +85,8 @@ func describeKeys(list []*sshagent.Key) string {
 }
 
 func newKey(socket string, k *sshagent.Key, a keys.Attributes) (*keys.Key, error) {
-	unsupported := func(why string) error {
-		return fault.New(fault.KeyTypeUnsupported, a.Source, "%s (%s)", why, quote.Shorten(k.Format))
+	unsupported := func(reason string) error {
+		return fault.New(fault.KeyTypeUnsupported, a.Source, "%s (%s)", reason, quote.Shorten(k.Format))
 	}
 	if strings.HasPrefix(k.Format, "sk-") {
 		return nil, unsupported("security keys add their own data to what they sign, which a JWS does not allow")

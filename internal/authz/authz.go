@@ -118,7 +118,7 @@ func (a *Authority) Swap(policy enforce.Policy) error {
 
 // Decide checks the call of r.
 func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
-	began := a.options.Now()
+	start := a.options.Now()
 	a.options.Observer.Begin()
 	path, _, _ := strings.Cut(r.Path, "?")
 	var call *enforce.Call
@@ -126,7 +126,7 @@ func (a *Authority) Decide(ctx context.Context, r Request) (v Verdict) {
 		if cause := recover(); cause != nil { // S74
 			v = Verdict{Refusal: enforce.PanicRefusal(cause)}
 		}
-		a.end(ctx, call, path, v.Refusal, false, began)
+		a.end(ctx, call, path, v.Refusal, false, start)
 	}()
 	call = a.begin(ctx, path)
 	if refusal := a.refuse(ctx, call, r); refusal != nil {

@@ -75,7 +75,7 @@ func (d *deframer) end() *enforce.Refusal {
 }
 
 // unpacked returns the bytes of f, decompressed with encoding.
-func (f frame) unpacked(encoding string, most int) ([]byte, *enforce.Refusal) {
+func (f frame) unpacked(encoding string, limit int) ([]byte, *enforce.Refusal) {
 	if !f.packed {
 		return f.data, nil
 	}
@@ -90,15 +90,15 @@ func (f frame) unpacked(encoding string, most int) ([]byte, *enforce.Refusal) {
 	if err != nil {
 		return nil, invalidFraming(fault.MessageMalformed, fault.GRPCInternal, "grpc: failed to decompress the message: %v", err)
 	}
-	data, err := io.ReadAll(io.LimitReader(r, int64(most)+1))
-	if closer, is := r.(io.Closer); is {
+	data, err := io.ReadAll(io.LimitReader(r, int64(limit)+1))
+	if closer, ok := r.(io.Closer); ok {
 		_ = closer.Close()
 	}
 	switch {
 	case err != nil:
 		return nil, invalidFraming(fault.MessageMalformed, fault.GRPCInternal, "grpc: failed to read decompressed data: %v", err)
-	case len(data) > most:
-		return nil, invalidFraming(fault.LimitExceeded, fault.GRPCResourceExhausted, "grpc: received message after decompression larger than max %d", most)
+	case len(data) > limit:
+		return nil, invalidFraming(fault.LimitExceeded, fault.GRPCResourceExhausted, "grpc: received message after decompression larger than max %d", limit)
 	}
 	return data, nil
 }

@@ -94,8 +94,8 @@ func streamed(p part, body []byte, end, endAlone, packed bool) []byte {
 	if len(body) > 0 {
 		s = protowire.AppendBytes(protowire.AppendTag(nil, 1, protowire.BytesType), body)
 	}
-	for number, is := range []bool{2: end, 3: endAlone, 4: packed} {
-		if is {
+	for number, ok := range []bool{2: end, 3: endAlone, 4: packed} {
+		if ok {
 			s = appendNumber(s, protowire.Number(number), 1)
 		}
 	}

@@ -29,9 +29,9 @@ const cancelled fault.GRPC = 1
 
 // end reports the decision about call to log and observer. refusal is nil if the call
 // passes, or if its client left before; call is nil if there was a panic before it began.
-func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, refusal *enforce.Refusal, left bool, began time.Time) {
+func (a *Authority) end(ctx context.Context, call *enforce.Call, path string, refusal *enforce.Refusal, left bool, start time.Time) {
 	metric, name := names(call, path)
-	done := metrics.Call{Method: metric, Duration: a.options.Now().Sub(began)}
+	done := metrics.Call{Method: metric, Duration: a.options.Now().Sub(start)}
 	if left {
 		done.Status = cancelled
 	}

@@ -137,13 +137,13 @@ func categories() []*checkv1.Category {
 
 // check runs the rules that the request names, or else the default ones, on its files.
 func check(ctx context.Context, r *checkv1.CheckRequest) (*checkv1.CheckResponse, error) {
-	wanted := map[string]bool{}
+	want := map[string]bool{}
 	for _, id := range r.GetRuleIds() {
-		wanted[id] = true
+		want[id] = true
 	}
 	for _, rule := range rules() {
 		if len(r.GetRuleIds()) == 0 && rule.GetDefault() {
-			wanted[rule.GetId()] = true
+			want[rule.GetId()] = true
 		}
 	}
 	image, err := image(r.GetFileDescriptors())
@@ -154,11 +154,11 @@ func check(ctx context.Context, r *checkv1.CheckRequest) (*checkv1.CheckResponse
 	if err != nil { // unknown: never "no findings"
 		return nil, pluginrpc.NewError(pluginrpc.CodeInvalidArgument, err)
 	}
-	found := lint.Check(policy.Read(set), lint.Options{RequireAll: wanted[RuleID(requireAllRule)]})
+	found := lint.Check(policy.Read(set), lint.Options{RequireAll: want[RuleID(requireAllRule)]})
 	places := locate(r.GetFileDescriptors())
 	response := &checkv1.CheckResponse{}
 	for _, f := range found {
-		if id := RuleID(f.Rule); wanted[id] {
+		if id := RuleID(f.Rule); want[id] {
 			text := f.Message
 			if f.Hint != "" {
 				text += ": " + f.Hint

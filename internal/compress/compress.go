@@ -73,8 +73,8 @@ func (c *Compressor) Name() string { return c.name }
 
 // Compress implements encoding.Compressor.
 func (c *Compressor) Compress(to io.Writer) (io.WriteCloser, error) {
-	w, is := c.writers.Get().(resetWriter)
-	if !is {
+	w, ok := c.writers.Get().(resetWriter)
+	if !ok {
 		w = c.writer()
 	}
 	w.Reset(to)
@@ -93,8 +93,8 @@ func (w *pooledWriter) Close() error {
 
 // Decompress implements encoding.Compressor. The caller limits how much it reads.
 func (c *Compressor) Decompress(from io.Reader) (io.Reader, error) {
-	r, is := c.readers.Get().(resetReader)
-	if !is {
+	r, ok := c.readers.Get().(resetReader)
+	if !ok {
 		r = c.reader()
 	}
 	if err := r.Reset(from); err != nil {

@@ -121,14 +121,14 @@ func Read(path string, found bool) (*File, error) {
 // checkWriters refuses a configuration file that others can write, or replace through a
 // link: it names the trusted keys.
 func checkWriters(path string, info fs.FileInfo) error {
-	why := files.OtherWriters(info, os.Geteuid())
-	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 && why == "" {
-		why = files.OtherWriters(link, os.Geteuid())
+	reason := files.OtherWriters(info, os.Geteuid())
+	if link, err := os.Lstat(path); err == nil && link.Mode()&fs.ModeSymlink != 0 && reason == "" {
+		reason = files.OtherWriters(link, os.Geteuid())
 	}
-	if why == "" {
+	if reason == "" {
 		return nil
 	}
-	return fault.New(fault.ConfigInvalid, path, "%s, so it is refused unless named explicitly", why).
+	return fault.New(fault.ConfigInvalid, path, "%s, so it is refused unless named explicitly", reason).
 		WithHint("use it with --config %s or JWTCTL_CONFIG=%[1]s, or let only yourself write it (chmod, chown)", quote.ShellPath(path))
 }
 

@@ -48,7 +48,7 @@ func (r *reader) readList(key string, n *yaml.Node) bool {
 		r.items(n, key, func(key string, item *yaml.Node) {
 			e, before := begin(r), len(r.faults)
 			r.fields(item, key, func(name string, at, value *yaml.Node) {
-				if m, is := e.members[name]; is {
+				if m, ok := e.members[name]; ok {
 					m.read(value, join(key, name))
 					return
 				}

@@ -75,8 +75,8 @@ func (r *reader) failHint(n *yaml.Node, key, hint, format string, args ...any) {
 	r.faults = append(r.faults, f)
 }
 
-// fields calls do with each key and value of the mapping n.
-func (r *reader) fields(n *yaml.Node, key string, do func(name string, at, value *yaml.Node)) {
+// fields calls fn with each key and value of the mapping n.
+func (r *reader) fields(n *yaml.Node, key string, fn func(name string, at, value *yaml.Node)) {
 	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
 		return
 	}
@@ -96,13 +96,13 @@ func (r *reader) fields(n *yaml.Node, key string, do func(name string, at, value
 			r.fail(name, join(key, name.Value), "duplicate key")
 		default:
 			seen[name.Value] = true
-			do(name.Value, name, value)
+			fn(name.Value, name, value)
 		}
 	}
 }
 
-// items calls do with each element of the sequence n.
-func (r *reader) items(n *yaml.Node, key string, do func(key string, item *yaml.Node)) {
+// items calls fn with each element of the sequence n.
+func (r *reader) items(n *yaml.Node, key string, fn func(key string, item *yaml.Node)) {
 	if n.Kind != yaml.SequenceNode {
 		r.fail(n, key, "must be a list")
 		return
@@ -111,7 +111,7 @@ func (r *reader) items(n *yaml.Node, key string, do func(key string, item *yaml.
 		r.failHint(n, key, "remove it, or add entries", "the list is empty")
 	}
 	for i, item := range n.Content {
-		do(fmt.Sprintf("%s[%d]", key, i), item)
+		fn(fmt.Sprintf("%s[%d]", key, i), item)
 	}
 }
 

@@ -118,9 +118,9 @@ func (c *Console) hasWarned(text string) bool {
 
 // Unverified prints the lines of text to stderr, unless -q, marked as unverified. They
 // have no colors, which their content could imitate.
-func (c *Console) Unverified(why, text string) {
+func (c *Console) Unverified(reason, text string) {
 	if !c.Quiet {
-		c.line(c.Styles().Bad, "UNVERIFIED:", why)
+		c.line(c.Styles().Bad, "UNVERIFIED:", reason)
 		_, _ = fmt.Fprint(c.sys.Err, quote.Message(text))
 	}
 }

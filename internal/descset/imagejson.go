@@ -78,8 +78,8 @@ func imageTypes(set *descriptorpb.FileDescriptorSet) *dynamicpb.Types {
 	return dynamicpb.NewTypes(all)
 }
 
-// nestsDeeper reports whether brackets in data nest deeper than most levels.
-func nestsDeeper(data []byte, most int) bool {
+// nestsDeeper reports whether brackets in data nest deeper than limit levels.
+func nestsDeeper(data []byte, limit int) bool {
 	level, quoted := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
@@ -89,7 +89,7 @@ func nestsDeeper(data []byte, most int) bool {
 			quoted = !quoted
 		case quoted:
 		case c == '{' || c == '[':
-			if level++; level > most {
+			if level++; level > limit {
 				return true
 			}
 		case c == '}' || c == ']':

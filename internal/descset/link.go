@@ -232,11 +232,11 @@ func checkComplete(where string, f protoreflect.FileDescriptor, missing []string
 	if lost == nil {
 		return nil
 	}
-	why := fmt.Sprintf("uses %s, which is in none of its imports", lost.FullName())
+	reason := fmt.Sprintf("uses %s, which is in none of its imports", lost.FullName())
 	if len(missing) > 0 {
-		why = fmt.Sprintf("uses %s, and its import of %s is missing", lost.FullName(), strings.Join(missing, ", "))
+		reason = fmt.Sprintf("uses %s, and its import of %s is missing", lost.FullName(), strings.Join(missing, ", "))
 	}
-	return fault.New(fault.ImportNotFound, where, "%s", Brief(why)).
+	return fault.New(fault.ImportNotFound, where, "%s", Brief(reason)).
 		WithHint("make the descriptor set with its imports (protoc --include_imports), or add the set that has them")
 }
 

@@ -23,12 +23,12 @@ func lazyRegexp(pattern string) func() *regexp.Regexp {
 }
 
 // Suggest returns the member or value of an annotation that was probably meant, given the
-// compiler's error why; "" if none is similar.
-func (s *Schema) Suggest(why string) string {
-	if m := noValue().FindStringSubmatch(why); m != nil {
+// compiler's error reason; "" if none is similar.
+func (s *Schema) Suggest(reason string) string {
+	if m := noValue().FindStringSubmatch(reason); m != nil {
 		return suggest.Nearest(m[2], s.values(m[1]))
 	}
-	m := noMember().FindStringSubmatch(why)
+	m := noMember().FindStringSubmatch(reason)
 	if m == nil {
 		return ""
 	}

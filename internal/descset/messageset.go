@@ -50,14 +50,14 @@ func (s *Set) withoutMessageSets(f *descriptorpb.FileDescriptorProto) *descripto
 
 func isBeyondLast(x *descriptorpb.FieldDescriptorProto) bool { return x.GetNumber() > lastNumber }
 
-// eachMessage calls do with each message in list and below, and its full name.
-func eachMessage(scope string, list []*descriptorpb.DescriptorProto, do func(name string, m *descriptorpb.DescriptorProto)) {
+// eachMessage calls fn with each message in list and below, and its full name.
+func eachMessage(scope string, list []*descriptorpb.DescriptorProto, fn func(name string, m *descriptorpb.DescriptorProto)) {
 	for _, m := range list {
 		name := m.GetName()
 		if scope != "" {
 			name = scope + "." + name
 		}
-		do(name, m)
-		eachMessage(name, m.GetNestedType(), do)
+		fn(name, m)
+		eachMessage(name, m.GetNestedType(), fn)
 	}
 }

@@ -62,7 +62,7 @@ func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
 		return fault.New(fault.DescriptorInvalid, where, "%s", protobufError(err))
 	}
 	for m := range allNested(f.Messages()) {
-		if set, is := m.(interface{ IsMessageSet() bool }); is && set.IsMessageSet() {
+		if set, ok := m.(interface{ IsMessageSet() bool }); ok && set.IsMessageSet() {
 			s.messageSets[m.FullName()] = true
 		}
 	}

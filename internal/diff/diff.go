@@ -90,16 +90,16 @@ func Compare(before, after *policy.Policy) ([]Change, error) {
 			return nil, &InvalidError{Old: p == before && p != after, Err: err}
 		}
 	}
-	a, b, ask := newSide(before), newSide(after), newInclusionCache()
+	a, b, cache := newSide(before), newSide(after), newInclusionCache()
 	kinds := byID()
 	var changes []Change
 	reported := map[string]bool{}
-	for _, l := range losses(a, b, ask, kinds) {
+	for _, l := range losses(a, b, cache, kinds) {
 		kind := kinds[l.kind]
 		reported[kind.ID+l.key+"\n"+l.from.subject+"\n"+l.to.subject] = true
 		changes = append(changes, l.change(kind, l.direction(kind), l.from, l.to))
 	}
-	for _, l := range losses(b, a, ask, kinds) {
+	for _, l := range losses(b, a, cache, kinds) {
 		kind := kinds[kinds[l.kind].Mirror]
 		direction := kind.Direction
 		if kind.ID == kind.Mirror {

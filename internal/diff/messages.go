@@ -37,14 +37,14 @@ func (p *pass) message(f, t *policy.Message) {
 	}
 	p.done[pair] = true
 	l := loss{from: p.from.message(f), to: p.to.message(t)}
-	switch was, is := holderOf(f), holderOf(t); {
-	case was == own && is == own:
+	switch was, ok := holderOf(f), holderOf(t); {
+	case was == own && ok == own:
 		p.token(f, t)
-	case was == is:
-	case is == none:
+	case was == ok:
+	case ok == none:
 		l.kind = "token-not-required"
 		p.add(l)
-	case is == bearer && was == own:
+	case ok == bearer && was == own:
 		l.kind = "bearer-replaces-token"
 		p.add(l)
 	}

@@ -18,13 +18,13 @@ type pass struct {
 	paired     map[*policy.Message]bool // messages of to that were compared with one of from
 }
 
-func newPass(from, to *side, ask *inclusionCache, kinds map[string]Kind) *pass {
-	return &pass{from: from, to: to, inclusions: ask, kinds: kinds, compared: map[methodPair]bool{}, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
+func newPass(from, to *side, cache *inclusionCache, kinds map[string]Kind) *pass {
+	return &pass{from: from, to: to, inclusions: cache, kinds: kinds, compared: map[methodPair]bool{}, done: map[[2]*policy.Message]bool{}, paired: map[*policy.Message]bool{}}
 }
 
 // losses returns the requirements of from that to does not have.
-func losses(from, to *side, ask *inclusionCache, kinds map[string]Kind) []loss {
-	p := newPass(from, to, ask, kinds)
+func losses(from, to *side, cache *inclusionCache, kinds map[string]Kind) []loss {
+	p := newPass(from, to, cache, kinds)
 	p.services()
 	messages := matchMessages(from.Messages, to.Messages)
 	for _, m := range messages.pairs {

@@ -23,15 +23,15 @@ type History[V any] struct {
 	versions []V // oldest first
 }
 
-// Weaker returns the failing changes from inUse to next, and those since earlier versions
-// that inUse did not already have. A method that comes back as it last was is not one of
+// Weaker returns the failing changes from current to next, and those since earlier versions
+// that current did not already have. A method that comes back as it last was is not one of
 // them: a file that was incomplete for a moment can be completed.
-func (p *History[V]) Weaker(inUse, next V) ([]Change, error) {
-	found, err := p.Compare(inUse, next)
+func (p *History[V]) Weaker(current, next V) ([]Change, error) {
+	found, err := p.Compare(current, next)
 	if err != nil {
 		return nil, err
 	}
-	later := []V{inUse} // than v
+	later := []V{current} // than v
 	for _, v := range slices.Backward(p.versions) {
 		since, err := p.Compare(v, next)
 		if err != nil {
@@ -53,15 +53,15 @@ func (p *History[V]) Weaker(inUse, next V) ([]Change, error) {
 		}
 		later = append(later, v)
 	}
-	return p.withoutRestored(found, inUse, next)
+	return p.withoutRestored(found, current, next)
 }
 
-// withoutRestored returns the changes besides those about methods that inUse lacks and the
+// withoutRestored returns the changes besides those about methods that current lacks and the
 // last version with them had as next has them.
-func (p *History[V]) withoutRestored(changes []Change, inUse, next V) (left []Change, err error) {
+func (p *History[V]) withoutRestored(changes []Change, current, next V) (left []Change, err error) {
 	for _, c := range changes {
 		restored := false
-		if !p.Has(inUse, c.Subject) {
+		if !p.Has(current, c.Subject) {
 			if restored, err = p.restored(c.Subject, next); err != nil {
 				return nil, err
 			}
@@ -88,13 +88,13 @@ func (c Change) like(o Change) bool {
 	return c.Kind == o.Kind && c.Subject == o.Subject && c.What == o.What
 }
 
-// Replace remembers inUse, which next now replaces, if next lacks part of it. It forgets
-// versions whose parts have all returned, or were in inUse, and the oldest beyond
+// Replace remembers current, which next now replaces, if next lacks part of it. It forgets
+// versions whose parts have all returned, or were in current, and the oldest beyond
 // MaxHistory.
-func (p *History[V]) Replace(inUse, next V) {
-	p.versions = slices.DeleteFunc(p.versions, func(v V) bool { return !p.Lacks(v, next) || !p.Lacks(v, inUse) })
-	if p.Lacks(inUse, next) {
-		p.versions = append(p.versions, inUse)
+func (p *History[V]) Replace(current, next V) {
+	p.versions = slices.DeleteFunc(p.versions, func(v V) bool { return !p.Lacks(v, next) || !p.Lacks(v, current) })
+	if p.Lacks(current, next) {
+		p.versions = append(p.versions, current)
 	}
 	if more := len(p.versions) - MaxHistory; more > 0 {
 		p.versions = slices.Delete(p.versions, 0, more)

@@ -74,8 +74,8 @@ func rulesOf(before, after keys.Rules) []ruleChange {
 	add("max_age", limit(before.MaxAge), limit(after.MaxAge), longer(before.MaxAge, after.MaxAge), longer(after.MaxAge, before.MaxAge))
 	add("max_lifetime", limit(before.MaxLifetime), limit(after.MaxLifetime), longer(before.MaxLifetime, after.MaxLifetime), longer(after.MaxLifetime, before.MaxLifetime))
 	// max_lifetime requires exp too.
-	wanted, wants := before.RequireExpiry || before.MaxLifetime > 0, after.RequireExpiry || after.MaxLifetime > 0
-	add("require_expiry", fmt.Sprint(wanted), fmt.Sprint(wants), wanted && !wants && before.MaxLifetime == 0, wants && !wanted && after.MaxLifetime == 0)
+	want, wants := before.RequireExpiry || before.MaxLifetime > 0, after.RequireExpiry || after.MaxLifetime > 0
+	add("require_expiry", fmt.Sprint(want), fmt.Sprint(wants), want && !wants && before.MaxLifetime == 0, wants && !want && after.MaxLifetime == 0)
 	return list
 }
 

@@ -90,7 +90,7 @@ func (a atom) expression() string {
 
 // implies reports whether what satisfies a also satisfies b, and otherwise returns a JSON
 // value that does not, if one is known.
-func (a atom) implies(b atom, ask *inclusionCache) (verdict, string) {
+func (a atom) implies(b atom, cache *inclusionCache) (verdict, string) {
 	if a.same(b) {
 		return holds, ""
 	}
@@ -101,7 +101,7 @@ func (a atom) implies(b atom, ask *inclusionCache) (verdict, string) {
 	case !a.Pattern && !b.Pattern:
 		return fails, example(a.Value)
 	}
-	answer, witness := ask.included(a.expression(), b.expression())
+	answer, witness := cache.included(a.expression(), b.expression())
 	switch {
 	case answer == holds && !b.Pattern && scalar(b.Value):
 		return fails, b.Value // as a number or boolean it matches a, but is not a string (A70, A71)
@@ -122,11 +122,11 @@ func scalar(text string) bool {
 // implied reports whether a claim that satisfies every atom of list satisfies b. That is
 // so exactly if one of them implies it: otherwise an array with, for each atom, an
 // element that satisfies it but not b, is a counterexample, which implied returns.
-func implied(list []atom, b atom, ask *inclusionCache) (verdict, string) {
+func implied(list []atom, b atom, cache *inclusionCache) (verdict, string) {
 	answer := fails
 	var examples []string
 	for _, a := range list {
-		one, example := a.implies(b, ask)
+		one, example := a.implies(b, cache)
 		switch one {
 		case holds:
 			return holds, ""

@@ -47,8 +47,8 @@ func (t *Tree) roots(list []source) (roots []string) {
 			continue
 		}
 		seen[s.path] = true
-		root, is := known[path.Dir(s.path)]
-		if !is {
+		root, ok := known[path.Dir(s.path)]
+		if !ok {
 			root = t.rootOf(path.Dir(s.path))
 			known[path.Dir(s.path)] = root
 		}
@@ -83,8 +83,8 @@ func depth(dir string) int {
 func nearest(importer, name string, paths, roots []string) (at, from string, found bool) {
 	best := -1
 	for _, p := range paths {
-		dir, is := cutSuffix(p, name)
-		if !is {
+		dir, ok := cutSuffix(p, name)
+		if !ok {
 			continue
 		}
 		rank := 0
@@ -131,7 +131,7 @@ func (t *Tree) rootOf(dir string) string {
 		}
 	}
 	for _, s := range own {
-		if from, is := cutSuffix(dir, strings.ReplaceAll(s.pkg, ".", "/")); is && s.pkg != "" {
+		if from, ok := cutSuffix(dir, strings.ReplaceAll(s.pkg, ".", "/")); ok && s.pkg != "" {
 			return from
 		}
 	}

@@ -188,13 +188,13 @@ func (c *Call) Response(m proto.Message) *Refusal {
 	return nil
 }
 
-// as calls do with m as a message of p's descriptor: m itself, or a converted copy if m
+// as calls fn with m as a message of p's descriptor: m itself, or a converted copy if m
 // has another descriptor of the same name, such as that of generated code under a policy
 // from files.
-func (s *State) as(p *plan.Message, m proto.Message, do func(protoreflect.Message) error) error {
+func (s *State) as(p *plan.Message, m proto.Message, fn func(protoreflect.Message) error) error {
 	r := m.ProtoReflect()
 	if r.Descriptor() == p.Desc {
-		return do(r)
+		return fn(r)
 	}
 	if r.Descriptor().FullName() != p.Desc.FullName() {
 		return fault.New(fault.MessageMalformed, string(p.Desc.FullName()), "has another type: %s", r.Descriptor().FullName())
@@ -207,7 +207,7 @@ func (s *State) as(p *plan.Message, m proto.Message, do func(protoreflect.Messag
 	if err := s.codec.Decode(wire, same); err != nil {
 		return err
 	}
-	if err := do(same); err != nil {
+	if err := fn(same); err != nil {
 		return err
 	}
 	if wire, err = proto.Marshal(same); err == nil {

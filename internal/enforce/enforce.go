@@ -148,10 +148,10 @@ func (s *State) admit(ctx context.Context, need *plan.Bearer, values []string) (
 	if a := s.cache.get(ctx, id, s.Verifier.Ring(), s.now()); a != nil {
 		return a, nil
 	}
-	begun := s.now()
+	start := s.now()
 	a, err := s.decide(ctx, need, compact)
 	if err == nil {
-		s.cache.put(id, a, begun, len(compact))
+		s.cache.put(id, a, start, len(compact))
 	}
 	return a, err
 }

@@ -58,9 +58,9 @@ func (o Options) signing(issuers []Text) KeyChoice {
 		return c
 	}
 	c.Keys = []Key{}
-	for i, wanted := range []string{c.Issuer, ""} {
+	for i, want := range []string{c.Issuer, ""} {
 		for _, k := range o.Keys {
-			if k.CanSign && len(c.Keys) == 0 && (c.Issuer == "" || k.Issuer == wanted) {
+			if k.CanSign && len(c.Keys) == 0 && (c.Issuer == "" || k.Issuer == want) {
 				c.Keys = append(c.Keys, k)
 				if c.Issuer != "" {
 					c.Rule = []string{"the first of this issuer that can sign", "the first without an issuer, since none of this one can sign"}[i]

@@ -81,14 +81,14 @@ func WriteJUnit(w io.Writer, name string, cases []Case) error {
 			c.Name += fmt.Sprintf(" #%d", seen[key])
 		}
 		c.Line = max(one.Line, 0)
-		why := &junitOutcome{Message: quote.Escape(one.Message, ""), Type: quote.Escape(one.Type, ""), Text: one.Text}
+		reason := &junitOutcome{Message: quote.Escape(one.Message, ""), Type: quote.Escape(one.Type, ""), Text: one.Text}
 		switch one.Outcome {
 		case Failed:
-			c.Failure = why
+			c.Failure = reason
 		case Errored:
-			c.Error = why
+			c.Error = reason
 		case Skipped:
-			c.Skipped = why
+			c.Skipped = reason
 		}
 		out.add(quote.Escape(one.Suite, ""), c)
 	}

@@ -58,8 +58,8 @@ func (s *Stream) Next(ctx context.Context, m any) error {
 		return s.receive(ctx, m)
 	}
 	s.first = nil
-	to, is := m.(proto.Message)
-	if !is {
+	to, ok := m.(proto.Message)
+	if !ok {
 		return s.Invalid("the handler receives something other than a protobuf message")
 	}
 	return s.assign(to, first)
@@ -81,13 +81,13 @@ func (s *Stream) receive(ctx context.Context, m any) error {
 	case err != nil:
 		return err
 	}
-	request, is := m.(proto.Message)
+	request, ok := m.(proto.Message)
 	if err := s.refuse(s.Call.Request(ctx, request)); err != nil || !s.Call.OneRequest() {
 		return err
 	}
 	s.ended = true
 	if s.Uncounted {
-		if !is {
+		if !ok {
 			return s.Invalid("the handler receives something other than a protobuf message")
 		}
 		switch err := s.next(request.ProtoReflect().New().Interface()); {

@@ -147,11 +147,11 @@ func (p *Provider) faultyKeySet(set http.Handler) http.Handler {
 }
 
 // writeError writes an error as the library does.
-func writeError(w http.ResponseWriter, status int, why string) {
+func writeError(w http.ResponseWriter, status int, reason string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_request", "error_description": why})
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": "invalid_request", "error_description": reason})
 }
 
 // trimSlash removes a trailing slash.

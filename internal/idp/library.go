@@ -73,12 +73,12 @@ func (l *library) AccessTokenVerifier(context.Context) *op.AccessTokenVerifier {
 
 // serveCallback ends a login: it returns to the application with a code.
 func (p *Provider) serveCallback(w http.ResponseWriter, r *http.Request) {
-	begun, found := p.storage.requests.get(r.FormValue("id"))
-	if !found || !begun.done {
+	login, found := p.storage.requests.get(r.FormValue("id"))
+	if !found || !login.done {
 		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: loginEnded})
 		return
 	}
-	back, err := op.BuildAuthResponseCallbackURL(r.Context(), begun, p.server.library)
+	back, err := op.BuildAuthResponseCallbackURL(r.Context(), login, p.server.library)
 	if err != nil {
 		p.o.Log.Warn("a login was not completed", "error", err)
 		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: loginEnded})

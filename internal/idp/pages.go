@@ -110,14 +110,14 @@ func (p *Provider) serveLogin(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	id := form.Get("id")
-	begun, found := p.storage.requests.get(id)
-	if !found || begun.done {
+	login, found := p.storage.requests.get(id)
+	if !found || login.done {
 		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: loginEnded})
 		return
 	}
-	shown := page{Title: "Log in to " + begun.client.ID, Action: loginPath, Users: p.o.Users, ID: id, Hint: begun.asked.LoginHint}
-	if begun.user != nil { // the user of an id_token_hint
-		shown.Users = []User{*begun.user}
+	shown := page{Title: "Log in to " + login.client.ID, Action: loginPath, Users: p.o.Users, ID: id, Hint: login.asked.LoginHint}
+	if login.user != nil { // the user of an id_token_hint
+		shown.Users = []User{*login.user}
 	}
 	if r.Method != http.MethodPost {
 		p.show(w, http.StatusOK, shown)
@@ -126,13 +126,13 @@ func (p *Provider) serveLogin(w http.ResponseWriter, r *http.Request) {
 	picked := p.user(form.Get("user"))
 	switch {
 	case form.Has("cancel"):
-		p.cancel(w, r, begun)
-	case picked == nil || begun.user != nil && begun.user != picked:
+		p.cancel(w, r, login)
+	case picked == nil || login.user != nil && login.user != picked:
 		shown.Problem = "Pick one of these users."
 		p.show(w, http.StatusBadRequest, shown)
 	default:
 		s := p.beginSession(w, picked)
-		done := *begun
+		done := *login
 		done.user, done.authTime, done.done = s.user, s.authTime, true
 		if !p.storage.requests.update(id, func(kept **request) bool {
 			fresh := !(*kept).done
@@ -147,9 +147,9 @@ func (p *Provider) serveLogin(w http.ResponseWriter, r *http.Request) {
 }
 
 // cancel returns to the application with access_denied.
-func (p *Provider) cancel(w http.ResponseWriter, r *http.Request, begun *request) {
-	p.storage.requests.take(begun.id)
-	back, err := url.Parse(begun.asked.RedirectURI)
+func (p *Provider) cancel(w http.ResponseWriter, r *http.Request, login *request) {
+	p.storage.requests.take(login.id)
+	back, err := url.Parse(login.asked.RedirectURI)
 	if err != nil {
 		p.show(w, http.StatusBadRequest, page{Title: "Cannot log in", Problem: "The address of the application is not valid."})
 		return
@@ -157,8 +157,8 @@ func (p *Provider) cancel(w http.ResponseWriter, r *http.Request, begun *request
 	query := back.Query()
 	query.Set("error", string(oidc.AccessDenied))
 	query.Set("error_description", "the login was cancelled")
-	if begun.asked.State != "" {
-		query.Set("state", begun.asked.State)
+	if login.asked.State != "" {
+		query.Set("state", login.asked.State)
 	}
 	back.RawQuery = query.Encode()
 	http.Redirect(w, r, back.String(), http.StatusSeeOther)

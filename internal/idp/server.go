@@ -82,21 +82,21 @@ func (s *server) Authorize(_ context.Context, r *op.ClientRequest[oidc.AuthReque
 		}
 		hinted = who.user
 	}
-	begun := &request{
+	login := &request{
 		id: newID(), asked: *r.Data, client: s.p.clients[r.Client.GetID()], user: s.p.user(hinted),
 	}
-	known, found := s.p.loggedIn(r.Header, begun)
+	known, found := s.p.loggedIn(r.Header, login)
 	switch {
 	case found:
-		begun.user, begun.authTime, begun.done = known.user, known.authTime, true
+		login.user, login.authTime, login.done = known.user, known.authTime, true
 	case slices.Contains(r.Data.Prompt, oidc.PromptNone):
 		return nil, oidc.ErrLoginRequired().WithDescription("no user is logged in")
 	}
-	s.p.storage.requests.put(begun.id, begun)
-	if begun.done {
-		return op.NewRedirect(withQuery(callbackPath, url.Values{"id": {begun.id}})), nil
+	s.p.storage.requests.put(login.id, login)
+	if login.done {
+		return op.NewRedirect(withQuery(callbackPath, url.Values{"id": {login.id}})), nil
 	}
-	return op.NewRedirect(r.Client.LoginURL(begun.id)), nil
+	return op.NewRedirect(r.Client.LoginURL(login.id)), nil
 }
 
 // CodeExchange requires the verifier for each code with a challenge: the library does not

@@ -32,8 +32,8 @@ type storeEntry struct {
 	until time.Time
 }
 
-func newStore[T any](keep time.Duration, most int, now func() time.Time) *store[T] {
-	return &store[T]{now: now, lifetime: keep, max: most, values: map[string]storedValue[T]{}}
+func newStore[T any](keep time.Duration, limit int, now func() time.Time) *store[T] {
+	return &store[T]{now: now, lifetime: keep, max: limit, values: map[string]storedValue[T]{}}
 }
 
 // put stores v under key.
@@ -81,25 +81,25 @@ func (s *store[T]) take(key string) (v T, found bool) {
 	return k.value, true
 }
 
-// update applies do, which reports whether to keep the change, to the value under key. It
+// update applies fn, which reports whether to keep the change, to the value under key. It
 // reports whether the value was changed.
-func (s *store[T]) update(key string, do func(v *T) bool) bool {
+func (s *store[T]) update(key string, fn func(v *T) bool) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	k, found := s.values[key]
-	if !found || !s.now().Before(k.until) || !do(&k.value) {
+	if !found || !s.now().Before(k.until) || !fn(&k.value) {
 		return false
 	}
 	s.values[key] = k
 	return true
 }
 
-// updateAll changes all values by do.
-func (s *store[T]) updateAll(do func(v *T)) {
+// updateAll changes all values by fn.
+func (s *store[T]) updateAll(fn func(v *T)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for key, k := range s.values {
-		do(&k.value)
+		fn(&k.value)
 		s.values[key] = k
 	}
 }

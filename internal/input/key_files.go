@@ -85,11 +85,11 @@ func CheckPermissions(d command.Deps, path string, list []*keys.Key, strict bool
 		if !k.CanSign() {
 			continue
 		}
-		why := fmt.Sprintf("the private key's mode is %04o: others can read it", info.Mode().Perm())
+		reason := fmt.Sprintf("the private key's mode is %04o: others can read it", info.Mode().Perm())
 		if strict {
-			return fault.New(fault.KeyPermissions, path, "%s", why).WithHint("chmod 600 %s", quote.ShellPath(path))
+			return fault.New(fault.KeyPermissions, path, "%s", reason).WithHint("chmod 600 %s", quote.ShellPath(path))
 		}
-		d.Warn("%s: %s; chmod 600 prevents that", path, why)
+		d.Warn("%s: %s; chmod 600 prevents that", path, reason)
 		return nil
 	}
 	return nil

@@ -47,9 +47,9 @@ func (f *fetcher) discover(ctx context.Context, issuer string) (string, error) {
 
 // wrongIssuer returns the error for a document that names another issuer, with the likely
 // mistake if they are similar.
-func wrongIssuer(at, named, wanted string) *fault.Error {
-	err := fault.New(fault.KeySetUnavailable, label(at), "is for the issuer %q, not %q", quote.Shorten(named), quote.Shorten(wanted))
-	switch slip := keys.IssuerHint(named, wanted); {
+func wrongIssuer(at, named, want string) *fault.Error {
+	err := fault.New(fault.KeySetUnavailable, label(at), "is for the issuer %q, not %q", quote.Shorten(named), quote.Shorten(want))
+	switch slip := keys.IssuerHint(named, want); {
 	case strings.Contains(named, "{tenantid}"):
 		return err.WithHint("this configuration is for any tenant; use your own in place of %q", "{tenantid}")
 	case slip != "" && label(named) == named:

@@ -83,8 +83,8 @@ func duplicateClaim(p *pass) {
 		}
 		first := map[string]policy.FieldClaim{}
 		for _, b := range c.List {
-			a, is := first[b.Name]
-			if !is {
+			a, ok := first[b.Name]
+			if !ok {
 				first[b.Name] = b
 			} else if !reported[pair{a.Field, b.Field}] && !alternatives(a.Field, b.Field) {
 				reported[pair{a.Field, b.Field}] = true

@@ -94,7 +94,7 @@ func (p *pass) report(d protoreflect.Descriptor, at descset.Position, hint, form
 // label names d as people write it: "pkg.Service/Method", and the full name of anything
 // else.
 func label(d protoreflect.Descriptor) string {
-	if _, is := d.(protoreflect.MethodDescriptor); is {
+	if _, ok := d.(protoreflect.MethodDescriptor); ok {
 		return string(d.Parent().FullName()) + "/" + string(d.Name())
 	}
 	return string(d.FullName())

@@ -37,11 +37,11 @@ func registered(name string) (want string, shapes []shape) {
 // like any other.
 func registeredClaimType(p *pass) {
 	p.statics(func(d protoreflect.Descriptor, c policy.StaticClaim) {
-		is, makes := text, "a string"
+		ok, makes := text, "a string"
 		if len(c.Values) > 1 {
-			is, makes = texts, "an array of strings"
+			ok, makes = texts, "an array of strings"
 		}
-		if want, shapes := registered(c.Claim.Value); shapes != nil && len(c.Values) > 0 && !slices.Contains(shapes, is) {
+		if want, shapes := registered(c.Claim.Value); shapes != nil && len(c.Values) > 0 && !slices.Contains(shapes, ok) {
 			p.report(d, c.Pos, "use pattern, or another name", "the claim %q of a token must be %s, but the static claim of %s is %s", c.Claim.Value, want, label(d), makes)
 		}
 	})

@@ -54,7 +54,7 @@ func (c *Codec) walk(data []byte) *fault.Error {
 	}
 	dec := jsontext.NewDecoder(bytes.NewBuffer(data))
 	stack := []open{{}}
-	for begun := false; !begun || len(stack) > 1; begun = true {
+	for started := false; !started || len(stack) > 1; started = true {
 		if dec.PeekKind() == '"' { // ReadValue returns a string as it is, without a copy
 			text, err := dec.ReadValue()
 			if err != nil {
@@ -84,8 +84,8 @@ func (c *Codec) walk(data []byte) *fault.Error {
 				return c.tooManyAnys()
 			}
 			stack = stack[:len(stack)-1]
-			around := &stack[len(stack)-1]
-			around.below = max(around.below, closed.below)
+			outer := &stack[len(stack)-1]
+			outer.below = max(outer.below, closed.below)
 		}
 	}
 	end := dec.InputOffset()

@@ -44,19 +44,19 @@ func recursesInto(fd protoreflect.FieldDescriptor) bool {
 	return fd.Message() != nil || fd.Enum() != nil && fd.Enum().IsClosed()
 }
 
-// containsType reports whether is holds for desc or for a type of the fields below it, except
+// containsType reports whether match holds for desc or for a type of the fields below it, except
 // those in seen. For extensible types it returns true, since their extensions are
 // unknown.
-func containsType(desc protoreflect.MessageDescriptor, seen map[protoreflect.MessageDescriptor]bool, is func(protoreflect.MessageDescriptor) bool) bool {
+func containsType(desc protoreflect.MessageDescriptor, seen map[protoreflect.MessageDescriptor]bool, match func(protoreflect.MessageDescriptor) bool) bool {
 	if seen[desc] {
 		return false
 	}
 	seen[desc] = true
-	if is(desc) || desc.ExtensionRanges().Len() > 0 {
+	if match(desc) || desc.ExtensionRanges().Len() > 0 {
 		return true
 	}
 	for i := range desc.Fields().Len() {
-		if of := desc.Fields().Get(i).Message(); of != nil && containsType(of, seen, is) {
+		if of := desc.Fields().Get(i).Message(); of != nil && containsType(of, seen, match) {
 			return true
 		}
 	}

@@ -61,9 +61,9 @@ func (c *Codec) checkTimes(m protoreflect.Message, data []byte) *fault.Error {
 	if err == nil {
 		return nil
 	}
-	const why = "a time must have the form 2026-01-31T08:00:00.5Z, with an offset of at most 23:59 (RFC 3339 section 5.6)"
+	const reason = "a time must have the form 2026-01-31T08:00:00.5Z, with an offset of at most 23:59 (RFC 3339 section 5.6)"
 	if count > 1 { // it is not known which of them is the time
-		return malformed(why)
+		return malformed(reason)
 	}
-	return malformed("line %s: %s", positionOf(data, first), why)
+	return malformed("line %s: %s", positionOf(data, first), reason)
 }

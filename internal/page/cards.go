@@ -76,9 +76,9 @@ func (p *printer) methods(v *explain.View, sections []explain.Section) (open, gu
 // badges are those of a card.
 type badges []badge
 
-// add adds a badge if is.
-func (b *badges) add(is bool, text, tone string) {
-	if is {
+// add adds a badge if cond is true.
+func (b *badges) add(cond bool, text, tone string) {
+	if cond {
 		*b = append(*b, badge{text, tone})
 	}
 }

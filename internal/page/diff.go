@@ -168,10 +168,10 @@ func (v *versions) change(i int, c diff.Change, groups map[diff.Direction][]*car
 // itself.
 func (v *versions) about(name string) string {
 	for part := name; ; {
-		if _, is := v.now[part]; is {
+		if _, ok := v.now[part]; ok {
 			return part
 		}
-		if _, is := v.old[part]; is {
+		if _, ok := v.old[part]; ok {
 			return part
 		}
 		i := strings.LastIndexByte(part, '.')

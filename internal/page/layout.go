@@ -150,7 +150,7 @@ func (l *layout) order() {
 // place assigns coordinates: the tallest column first, then the others by the means of
 // their neighbours.
 func (l *layout) place() (width, height int) {
-	x, tallest, most := margin, 0, -1
+	x, tallest, limit := margin, 0, -1
 	for c, column := range l.columns {
 		wide, high := 0, 0
 		for _, b := range column {
@@ -162,13 +162,13 @@ func (l *layout) place() (width, height int) {
 				b.w = wide
 			}
 		}
-		if high > most {
-			tallest, most = c, high
+		if high > limit {
+			tallest, limit = c, high
 		}
 		x += wide + gapX + l.labels(c)
 		width = x - gapX - l.labels(c) + margin
 	}
-	if most < 0 {
+	if limit < 0 {
 		return 2 * margin, 2 * margin
 	}
 	l.stack(tallest, nil)

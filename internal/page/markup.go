@@ -78,7 +78,7 @@ func classes(names ...string) string {
 	return strings.Join(strings.Fields(strings.Join(names, " ")), " ")
 }
 
-// when returns text if is is true, and "" otherwise.
-func when(is bool, text string) string { return tone(is, text, "") }
+// when returns text if cond is true, and "" otherwise.
+func when(cond bool, text string) string { return tone(cond, text, "") }
 
 func px(n int) string { return strconv.Itoa(n) }

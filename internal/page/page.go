@@ -147,8 +147,8 @@ func Explain(w io.Writer, v *explain.View, o Options) error {
 	return p.write(w, d)
 }
 
-func tone(is bool, yes, no string) string {
-	if is {
+func tone(cond bool, yes, no string) string {
+	if cond {
 		return yes
 	}
 	return no

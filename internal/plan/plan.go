@@ -108,18 +108,18 @@ type Nested struct {
 	Message *Message
 }
 
-// Each calls do with each message of m in the field, and its index, NoIndex where the
+// Each calls fn with each message of m in the field, and its index, NoIndex where the
 // field is not a list. It returns the first error.
-func (n Nested) Each(m protoreflect.Message, do func(inner protoreflect.Message, index int) error) error {
+func (n Nested) Each(m protoreflect.Message, fn func(inner protoreflect.Message, index int) error) error {
 	if !m.Has(n.Field) {
 		return nil
 	}
 	if !n.Field.IsList() {
-		return do(m.Mutable(n.Field).Message(), NoIndex)
+		return fn(m.Mutable(n.Field).Message(), NoIndex)
 	}
 	list := m.Mutable(n.Field).List()
 	for i := range list.Len() {
-		if err := do(list.Get(i).Message(), i); err != nil {
+		if err := fn(list.Get(i).Message(), i); err != nil {
 			return err
 		}
 	}

@@ -269,7 +269,7 @@ func (o *Oracle) Open(compact string) map[string]any {
 	}
 	claims := readJSON(payload)
 	for name, after := range map[string]bool{"exp": true, "nbf": false} {
-		if n, is := claims[name].(json.Number); is {
+		if n, ok := claims[name].(json.Number); ok {
 			if seconds, err := n.Int64(); err != nil || after != (Now.Unix() < seconds) {
 				return nil
 			}

@@ -19,8 +19,8 @@ import (
 func (o *Oracle) same(fd protoreflect.FieldDescriptor, v protoreflect.Value, claim any) bool {
 	switch {
 	case fd.IsList():
-		list, is := claim.([]any)
-		if !is || len(list) != v.List().Len() {
+		list, ok := claim.([]any)
+		if !ok || len(list) != v.List().Len() {
 			return false
 		}
 		for i, one := range list {
@@ -30,8 +30,8 @@ func (o *Oracle) same(fd protoreflect.FieldDescriptor, v protoreflect.Value, cla
 		}
 		return true
 	case fd.IsMap():
-		object, is := claim.(map[string]any)
-		if !is || len(object) != v.Map().Len() {
+		object, ok := claim.(map[string]any)
+		if !ok || len(object) != v.Map().Len() {
 			return false
 		}
 		same := true

@@ -39,13 +39,13 @@ func asInt64(n uint64) protoreflect.Value  { return protoreflect.ValueOfInt64(in
 func asUint32(n uint64) protoreflect.Value { return protoreflect.ValueOfUint32(uint32(n)) }
 
 func numeric(fd protoreflect.FieldDescriptor) bool {
-	_, is := scalars[fd.Kind()]
-	return is
+	_, ok := scalars[fd.Kind()]
+	return ok
 }
 
 // wireType is how one value of kind k is on the wire.
 func wireType(k protoreflect.Kind) protowire.Type {
-	if s, is := scalars[k]; is {
+	if s, ok := scalars[k]; ok {
 		return s.wire
 	}
 	if k == protoreflect.GroupKind {

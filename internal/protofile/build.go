@@ -127,17 +127,17 @@ func (b *build) parse(ctx context.Context, name string, named bool) {
 	})
 }
 
-// start runs do, in parallel unless inOrder.
-func (b *build) start(do func()) {
+// start runs fn, in parallel unless inOrder.
+func (b *build) start(fn func()) {
 	if b.inOrder {
-		do()
+		fn()
 		return
 	}
-	b.work.Go(do)
+	b.work.Go(fn)
 }
 
-// run runs do when a slot is free. A panic of the compiler becomes an error.
-func (b *build) run(ctx context.Context, name string, do func() error) (err error) {
+// run runs fn when a slot is free. A panic of the compiler becomes an error.
+func (b *build) run(ctx context.Context, name string, fn func() error) (err error) {
 	select {
 	case b.slots <- struct{}{}:
 	case <-ctx.Done():
@@ -149,7 +149,7 @@ func (b *build) run(ctx context.Context, name string, do func() error) (err erro
 			err = fault.New(fault.DescriptorInvalid, name, "the compiler failed on it: %s", descset.Brief(fmt.Sprint(v)))
 		}
 	}()
-	return do()
+	return fn()
 }
 
 // read resolves and parses t.

@@ -31,7 +31,7 @@ func restoreLiterals(tree *ast.FileNode, text []byte) {
 		DoVisitCompoundStringLiteralNode: func(n *ast.CompoundStringLiteralNode) error {
 			n.Val = ""
 			for _, child := range n.Children() {
-				if part, is := child.(*ast.StringLiteralNode); is {
+				if part, ok := child.(*ast.StringLiteralNode); ok {
 					restore(part)
 					n.Val += part.Val
 				}
@@ -92,9 +92,9 @@ func appendRune(out []byte, r rune) []byte {
 }
 
 // digits counts the leading characters of text that are in set, up to most.
-func digits(text string, most int, set string) int {
+func digits(text string, limit int, set string) int {
 	n := 0
-	for n < min(most, len(text)) && bytes.IndexByte([]byte(set), text[n]) >= 0 {
+	for n < min(limit, len(text)) && bytes.IndexByte([]byte(set), text[n]) >= 0 {
 		n++
 	}
 	return n

@@ -67,10 +67,10 @@ func bufFolder(importer string) string {
 	})
 }
 
-// nearestFolder returns the nearest folder around path for which wanted is true, or "".
-func nearestFolder(path string, wanted func(dir string) bool) string {
+// nearestFolder returns the nearest folder around path for which want is true, or "".
+func nearestFolder(path string, want func(dir string) bool) string {
 	for dir := filepath.Dir(path); path != ""; dir = filepath.Dir(dir) {
-		if wanted(dir) {
+		if want(dir) {
 			return dir
 		}
 		if dir == filepath.Dir(dir) {

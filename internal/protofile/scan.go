@@ -40,19 +40,19 @@ func scan(where string, text []byte) error {
 		if n := bytes.LastIndexByte(text[i:end], '\n'); n >= 0 { // in a comment
 			line = i + n + 1
 		}
-		why := ""
+		reason := ""
 		switch {
 		case s.open[0]+s.open[1]+s.open[2] > maxNesting:
-			why = fmt.Sprintf("brackets nest more than %d levels", maxNesting)
+			reason = fmt.Sprintf("brackets nest more than %d levels", maxNesting)
 		case s.name > descset.MaxName:
-			why = fmt.Sprintf("a name is longer than %d bytes", descset.MaxName)
+			reason = fmt.Sprintf("a name is longer than %d bytes", descset.MaxName)
 		case words > maxWords:
-			why = fmt.Sprintf("more than %d words and signs in one file", maxWords)
+			reason = fmt.Sprintf("more than %d words and signs in one file", maxWords)
 		case columns > maxColumns:
-			why = "split long lines with many words"
+			reason = "split long lines with many words"
 		}
-		if why != "" {
-			return descset.LimitExceeded(position(where, text, i), "%s", why)
+		if reason != "" {
+			return descset.LimitExceeded(position(where, text, i), "%s", reason)
 		}
 		i = end
 	}

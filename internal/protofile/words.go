@@ -105,7 +105,7 @@ func compileFault(err error, origin map[string]string) error {
 		return reported
 	}
 	reported := fault.New(fault.ProtoSyntax, where, "%s", descset.Brief(err.Error()))
-	if escape, is := strings.CutPrefix(reported.Reason, `invalid escape sequence: \`); is { // \S of an expression, as the vendor's document has it
+	if escape, ok := strings.CutPrefix(reported.Reason, `invalid escape sequence: \`); ok { // \S of an expression, as the vendor's document has it
 		return reported.WithHint(`a .proto file needs two backslashes for one: "\\%s"`, escape)
 	}
 	return withSchemaHint(reported, origin)

@@ -37,8 +37,8 @@ func (c *call) decide(ctx context.Context, md metadata.MD) *enforce.Refusal {
 	if len(values) > 0 { // the transport has checked that it is one of gRPC
 		c.subtype = strings.TrimLeft(strings.TrimPrefix(values[0], "application/grpc"), "+;")
 	}
-	if n, most := listSize(c.method.Name, md), c.options.Limits.MetadataBytes; n > int(most) {
-		return refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes, more than the limit of %d", n, most))
+	if n, limit := listSize(c.method.Name, md), c.options.Limits.MetadataBytes; n > int(limit) {
+		return refuse(enforce.InCall, fault.New(fault.LimitExceeded, "metadata", "%d bytes, more than the limit of %d", n, limit))
 	}
 	// Messages to be checked must be protobuf.
 	if valid := c.subtype == "" || enforce.ValidKey(c.subtype); !valid || c.rules.UsesMessages() && !c.isProtobuf() {

@@ -88,7 +88,7 @@ func (l *lastAccepted) of(lists []string, reads bool) *accepted {
 func (p *Proxy) compressionOf(ctx context.Context, md metadata.MD, reads bool) compression {
 	lists := md[acceptEncoding]
 	c := compression{accepted: p.accepts.of(lists, reads)}
-	if s, is := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string }); is {
+	if s, ok := grpc.ServerTransportStreamFromContext(ctx).(interface{ RecvCompress() string }); ok {
 		c.request = s.RecvCompress()
 	}
 	c.mirrors = len(lists) == 0 || slices.Contains(c.names, c.request)

@@ -29,13 +29,13 @@ type resetBudget struct {
 	since time.Time
 }
 
-// count records a call that ended with err at now. begun is when it began, and answered
+// count records a call that ended with err at now. start is when it began, and answered
 // is set if its client got a message.
-func (r *resetBudget) count(ctx context.Context, err error, answered bool, begun, now time.Time) {
+func (r *resetBudget) count(ctx context.Context, err error, answered bool, start, now time.Time) {
 	switch {
 	case err == nil:
 		r.add(1, now)
-	case ctx.Err() == context.Canceled && !answered && now.Sub(begun) < youngCall:
+	case ctx.Err() == context.Canceled && !answered && now.Sub(start) < youngCall:
 		r.add(-1, now)
 	}
 }

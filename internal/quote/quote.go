@@ -36,11 +36,11 @@ func Shorten(text string) string {
 }
 
 // Cut returns at most this number of bytes of text, followed by "…" if text was longer.
-func Cut(text string, most int) string {
-	if len(text) <= most {
+func Cut(text string, limit int) string {
+	if len(text) <= limit {
 		return text
 	}
-	return strings.ToValidUTF8(text[:most], "") + "…"
+	return strings.ToValidUTF8(text[:limit], "") + "…"
 }
 
 // Escape writes each character that is not simply displayed as \uXXXX, except those in

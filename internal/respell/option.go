@@ -26,8 +26,8 @@ func (s *source) option(n *ast.OptionNode) error {
 		s.wipe(span{s.span(parts[0]).to, s.span(parts[1]).to})
 		return nil
 	}
-	outer, is := n.Val.(*ast.MessageLiteralNode)
-	if !is {
+	outer, ok := n.Val.(*ast.MessageLiteralNode)
+	if !ok {
 		return nil
 	}
 	at := -1
@@ -35,7 +35,7 @@ func (s *source) option(n *ast.OptionNode) error {
 		if e.Name.Open != nil || string(e.Name.Name.AsIdentifier()) != "jwt" {
 			continue
 		}
-		if _, is := e.Val.(*ast.MessageLiteralNode); at >= 0 || !is {
+		if _, ok := e.Val.(*ast.MessageLiteralNode); at >= 0 || !ok {
 			return fault.New(fault.ProtoSyntax, s.file.NodeInfo(e).Start().String(), "jwt must be one message here")
 		}
 		at = i
@@ -55,7 +55,7 @@ func (s *source) rename(n *ast.OptionNode, kind string) {
 	name := n.Name.Parts[0].Name
 	s.replace(s.span(name), s.ours(kind))
 	s.spelled[name] = true
-	if compound, is := name.(*ast.CompoundIdentNode); is {
+	if compound, ok := name.(*ast.CompoundIdentNode); ok {
 		for _, c := range compound.Components {
 			s.spelled[c] = true
 		}
@@ -78,8 +78,8 @@ func (s *source) unwrap(n *ast.OptionNode, kind string, outer *ast.MessageLitera
 // deeper returns how much further one line is indented than another, if both positions
 // start their lines and one continues the other's white space.
 func (s *source) deeper(inner, outer int) string {
-	more, is := strings.CutPrefix(s.indent(inner), s.indent(outer))
-	if !is || !s.leads(inner) || !s.leads(outer) {
+	more, ok := strings.CutPrefix(s.indent(inner), s.indent(outer))
+	if !ok || !s.leads(inner) || !s.leads(outer) {
 		return ""
 	}
 	return more

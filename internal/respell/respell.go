@@ -40,7 +40,7 @@ func Source(name string, text []byte, keepImport bool) ([]byte, int, error) {
 		s.eol = "\r\n"
 	}
 	for _, d := range tree.Decls {
-		if p, is := d.(*ast.PackageNode); is {
+		if p, ok := d.(*ast.PackageNode); ok {
 			s.scope = string(p.Name.AsIdentifier())
 		}
 	}
@@ -214,7 +214,7 @@ func (s *source) imports(keep bool) {
 	var vendors, last *ast.ImportNode
 	has := false
 	for _, d := range s.file.Decls {
-		if i, is := d.(*ast.ImportNode); is {
+		if i, ok := d.(*ast.ImportNode); ok {
 			last = i
 			switch i.Name.AsString() {
 			case kalixFile:

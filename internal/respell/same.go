@@ -29,17 +29,17 @@ func Same(before, after *policy.Policy) error {
 	if texts[0] == texts[1] {
 		return nil
 	}
-	was, is := strings.Split(texts[0], "\n"), strings.Split(texts[1], "\n")
+	was, ok := strings.Split(texts[0], "\n"), strings.Split(texts[1], "\n")
 	for i := range was {
-		if i >= len(is) || was[i] != is[i] {
+		if i >= len(ok) || was[i] != ok[i] {
 			got := "nothing"
-			if i < len(is) {
-				got = strings.TrimSpace(is[i])
+			if i < len(ok) {
+				got = strings.TrimSpace(ok[i])
 			}
 			return fault.New(fault.Internal, "the rewritten files", "their policy would be another: %s becomes %s", strings.TrimSpace(was[i]), got)
 		}
 	}
-	return fault.New(fault.Internal, "the rewritten files", "their policy would be another: %s is added", strings.TrimSpace(is[len(was)]))
+	return fault.New(fault.Internal, "the rewritten files", "their policy would be another: %s is added", strings.TrimSpace(ok[len(was)]))
 }
 
 // plain returns p without positions, in our spelling.

@@ -151,15 +151,15 @@ func Describe(root *cobra.Command) {
 	})
 }
 
-func EachCommand(cmd *cobra.Command, do func(*cobra.Command)) {
-	do(cmd)
+func EachCommand(cmd *cobra.Command, fn func(*cobra.Command)) {
+	fn(cmd)
 	for _, c := range cmd.Commands() {
-		EachCommand(c, do)
+		EachCommand(c, fn)
 	}
 }
 
 // EachFlag visits cmd's own flags and its persistent ones.
-func EachFlag(cmd *cobra.Command, do func(*pflag.Flag)) {
-	cmd.Flags().VisitAll(do)
-	cmd.PersistentFlags().VisitAll(do)
+func EachFlag(cmd *cobra.Command, fn func(*pflag.Flag)) {
+	cmd.Flags().VisitAll(fn)
+	cmd.PersistentFlags().VisitAll(fn)
 }

@@ -15,10 +15,10 @@ type size struct {
 	min, max int
 }
 
-// SizeVar defines a flag for a number of bytes from least to most.
-func SizeVar(fs *pflag.FlagSet, to *int, name string, initial, least, most int, usage string) {
+// SizeVar defines a flag for a number of bytes from min to max.
+func SizeVar(fs *pflag.FlagSet, to *int, name string, initial, min, max int, usage string) {
 	*to = initial
-	fs.Var(size{to, least, most}, name, usage)
+	fs.Var(size{to, min, max}, name, usage)
 }
 
 var sizeUnits = []struct {
@@ -29,8 +29,8 @@ var sizeUnits = []struct {
 // Set implements pflag.Value.
 func (s size) Set(text string) error {
 	for _, unit := range sizeUnits {
-		digits, is := strings.CutSuffix(text, unit.name)
-		if !is {
+		digits, ok := strings.CutSuffix(text, unit.name)
+		if !ok {
 			continue
 		}
 		n, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 31)

@@ -15,10 +15,10 @@ import (
 
 // claims returns the claims of the token of m. Later sources win: the surrounding
 // messages, m's own fields, the bearer token, static claims, iss and exp (A61).
-func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent) (*set, error) {
+func (w *walker) claims(p *plan.Message, m protoreflect.Message, outer *parent) (*set, error) {
 	all := newSet(len(p.Claims) + len(p.Token.StaticClaims) + 2) // iss, exp
 	if p.Token.ParentClaims {
-		if err := w.inherit(all, around); err != nil {
+		if err := w.inherit(all, outer); err != nil {
 			return nil, err
 		}
 	}
@@ -30,7 +30,7 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 	// the claim of a field that stays, the token would no longer match the message.
 	for _, r := range raw.members {
 		for _, other := range []*set{all, fields} {
-			if value, there := other.get(r.Name); there && !claims.Same(value, r.Value) {
+			if value, ok := other.get(r.Name); ok && !claims.Same(value, r.Value) {
 				return nil, fault.New(fault.ClaimConflict, w.path.To(p.Token.Field, plan.NoIndex).String(), "a RAW entry and a field set the claim %q to different values", quote.Shorten(r.Name))
 			}
 		}
@@ -47,26 +47,26 @@ func (w *walker) claims(p *plan.Message, m protoreflect.Message, around *parent)
 
 // inherit adds the claims of the surrounding messages, of which nearer ones win, as they
 // will be after validation: fields that their tokens will fill in count too (A52).
-func (w *walker) inherit(all *set, around *parent) error {
-	if around == nil {
+func (w *walker) inherit(all *set, outer *parent) error {
+	if outer == nil {
 		return nil
 	}
-	if err := w.inherit(all, around.up); err != nil {
+	if err := w.inherit(all, outer.up); err != nil {
 		return err
 	}
 	own := &set{}
-	outside := walker{Signer: w.Signer, bearer: w.bearer, now: w.now, path: around.path.Clone()}
-	if err := outside.collect(around.plan, around.message, own, nil); err != nil {
+	outside := walker{Signer: w.Signer, bearer: w.bearer, now: w.now, path: outer.path.Clone()}
+	if err := outside.collect(outer.plan, outer.message, own, nil); err != nil {
 		return err
 	}
 	for _, c := range own.members {
 		all.put(c.Name, c.Value)
 	}
 	names := map[string]bool{}
-	if around.plan.AddFilledClaims(around.message, names); len(names) == 0 {
+	if outer.plan.AddFilledClaims(outer.message, names); len(names) == 0 {
 		return nil
 	}
-	token, err := outside.tokenOf(around)
+	token, err := outside.tokenOf(outer)
 	for _, c := range token {
 		if names[c.Name] {
 			all.put(c.Name, c.Value)
@@ -196,8 +196,8 @@ func (w *walker) addAnnotationClaims(all *set, t *plan.Token) error {
 		case d.FromBearer && w.bearer == nil:
 			return fault.New(fault.TokenMissing, path(), "includes the claim %q of the bearer token, but there is no bearer token", quote.Shorten(d.Claim))
 		case d.FromBearer:
-			value, there := w.bearer.Claims.Get(d.Claim)
-			if !there {
+			value, ok := w.bearer.Claims.Get(d.Claim)
+			if !ok {
 				return fault.New(fault.ClaimMissing, path(), "includes the claim %q of the bearer token, which does not have it", quote.Shorten(d.Claim))
 			}
 			all.override(d.Claim, value)

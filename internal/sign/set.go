@@ -26,8 +26,8 @@ const maxUnindexed = 16
 
 func (s *set) find(name string) (int, bool) {
 	if s.index != nil {
-		i, there := s.index[name]
-		return i, there
+		i, ok := s.index[name]
+		return i, ok
 	}
 	for i := range s.members {
 		if s.members[i].Name == name {
@@ -39,14 +39,14 @@ func (s *set) find(name string) (int, bool) {
 
 // override is put for claims that the token's annotation sets (A61).
 func (s *set) override(name string, value strictjson.Value) {
-	before, there := s.get(name)
-	s.replaced = s.replaced || there && !claims.Same(before, value)
+	before, ok := s.get(name)
+	s.replaced = s.replaced || ok && !claims.Same(before, value)
 	s.put(name, value)
 }
 
 // put adds a claim, or replaces its value.
 func (s *set) put(name string, value strictjson.Value) {
-	if i, there := s.find(name); there {
+	if i, ok := s.find(name); ok {
 		s.members[i].Value = value
 		return
 	}
@@ -63,18 +63,18 @@ func (s *set) put(name string, value strictjson.Value) {
 }
 
 func (s *set) get(name string) (strictjson.Value, bool) {
-	i, there := s.find(name)
-	if !there {
+	i, ok := s.find(name)
+	if !ok {
 		return nil, false
 	}
 	return s.members[i].Value, true
 }
 
-func (s *set) has(name string) bool { _, there := s.find(name); return there }
+func (s *set) has(name string) bool { _, ok := s.find(name); return ok }
 
 // add is put for the claims of fields, which must not conflict (A61).
 func (s *set) add(name string, value strictjson.Value, path func() string) error {
-	if old, there := s.get(name); there && !claims.Same(old, value) {
+	if old, ok := s.get(name); ok && !claims.Same(old, value) {
 		return fault.New(fault.ClaimConflict, path(), "sets the claim %q, which another field sets to a different value", quote.Shorten(name))
 	}
 	s.put(name, value)
@@ -84,8 +84,8 @@ func (s *set) add(name string, value strictjson.Value, path func() string) error
 // issuer returns the "iss" that the token will have, whatever sets it, or nil. It selects
 // the key (S89).
 func (s *set) issuer() (*string, error) {
-	value, there := s.get("iss")
-	if !there {
+	value, ok := s.get("iss")
+	if !ok {
 		return nil, nil
 	}
 	text, isString := strictjson.String(value)

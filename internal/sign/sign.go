@@ -123,10 +123,10 @@ type parent struct {
 }
 
 // message signs the nested messages of m that have tokens, then m itself (A64).
-func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent) error {
+func (w *walker) message(p *plan.Message, m protoreflect.Message, outer *parent) error {
 	here := &parent{plan: p, message: m, path: w.path}
 	if p.Token != nil && p.Token.ParentClaims {
-		here.up = around
+		here.up = outer
 	}
 	for _, n := range p.Nested {
 		err := n.Each(m, func(inner protoreflect.Message, index int) error {
@@ -140,13 +140,13 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 	if p.Token == nil {
 		return nil
 	}
-	return w.token(p, m, around)
+	return w.token(p, m, outer)
 }
 
 // token makes the token of m and stores it in its field.
-func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) error {
+func (w *walker) token(p *plan.Message, m protoreflect.Message, outer *parent) error {
 	path := w.path.To(p.Token.Field, plan.NoIndex).String()
-	set, err := w.claims(p, m, around)
+	set, err := w.claims(p, m, outer)
 	if err != nil {
 		return err
 	}

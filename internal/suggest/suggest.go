@@ -12,29 +12,29 @@ const maxLength = 256
 // length; if there are several, the one whose length differs least, and of those the
 // first. It returns "" if none is similar.
 func Nearest(name string, known []string) string {
-	wanted := strings.ToLower(strings.Trim(name, "/."))
-	if wanted == "" || len(wanted) > maxLength {
+	want := strings.ToLower(strings.Trim(name, "/."))
+	if want == "" || len(want) > maxLength {
 		return ""
 	}
-	found, least, leastDelta := "", max(3, len(wanted)/3+1), 0
+	found, least, leastDelta := "", max(3, len(want)/3+1), 0
 	for _, candidate := range known {
 		lower := strings.ToLower(candidate)
-		if head, ends := strings.CutSuffix(lower, wanted); ends && (head == "" || strings.HasSuffix(head, ".") || strings.HasSuffix(head, "/")) {
+		if head, ends := strings.CutSuffix(lower, want); ends && (head == "" || strings.HasSuffix(head, ".") || strings.HasSuffix(head, "/")) {
 			return candidate
 		}
-		delta := max(len(lower)-len(wanted), len(wanted)-len(lower))
+		delta := max(len(lower)-len(want), len(want)-len(lower))
 		if len(lower) > maxLength || delta > least {
 			continue
 		}
-		d := Distance(wanted, lower)
-		if d < len(wanted) && (d < least || d == least && delta < leastDelta) {
+		d := Distance(want, lower)
+		if d < len(want) && (d < least || d == least && delta < leastDelta) {
 			found, least, leastDelta = candidate, d, delta
 		}
 	}
-	if found == "" && len(wanted) >= 3 {
+	if found == "" && len(want) >= 3 {
 		for _, candidate := range known { // more or less than the name: alg, bearer-token
 			lower := strings.ToLower(candidate)
-			if strings.HasPrefix(lower, wanted) || strings.HasPrefix(wanted, lower+"-") {
+			if strings.HasPrefix(lower, want) || strings.HasPrefix(want, lower+"-") {
 				return candidate
 			}
 		}

@@ -88,17 +88,17 @@ func index(of any, keys ...any) (any, error) {
 // lookup returns what m has for key, which is of the type of its keys or a number that
 // converts to it.
 func lookup(m reflect.Value, key any) (reflect.Value, error) {
-	k, wanted := reflect.ValueOf(key), m.Type().Key()
+	k, want := reflect.ValueOf(key), m.Type().Key()
 	switch {
-	case !k.IsValid() && canBeNil(wanted):
-		k = reflect.Zero(wanted)
+	case !k.IsValid() && canBeNil(want):
+		k = reflect.Zero(want)
 	case !k.IsValid():
-		return k, fmt.Errorf("value is nil; should be of type %s", wanted)
-	case k.Type().AssignableTo(wanted):
-	case isInteger(k.Kind()) && isInteger(wanted.Kind()) && k.CanConvert(wanted):
-		k = k.Convert(wanted)
+		return k, fmt.Errorf("value is nil; should be of type %s", want)
+	case k.Type().AssignableTo(want):
+	case isInteger(k.Kind()) && isInteger(want.Kind()) && k.CanConvert(want):
+		k = k.Convert(want)
 	default:
-		return k, fmt.Errorf("value has type %s; should be %s", k.Type(), wanted)
+		return k, fmt.Errorf("value has type %s; should be %s", k.Type(), want)
 	}
 	if held := m.MapIndex(k); held.IsValid() {
 		return held, nil
@@ -129,23 +129,23 @@ func position(n any, last int) (int, error) {
 // slice returns of[bounds[0]:bounds[1]:bounds[2]], as far as they are given.
 func slice(of any, bounds ...any) (any, error) {
 	value, _ := indirect(reflect.ValueOf(of))
-	most := 0
+	limit := 0
 	switch kind := value.Kind(); {
 	case kind == reflect.String && len(bounds) == 3:
 		return nil, errors.New("cannot 3-index slice a string")
 	case kind == reflect.String:
-		most = value.Len()
+		limit = value.Len()
 	case kind == reflect.Slice || kind == reflect.Array && value.CanAddr():
-		most = value.Cap()
+		limit = value.Cap()
 	default:
 		return nil, fmt.Errorf("can't slice %T", of)
 	}
 	if len(bounds) > 3 {
 		return nil, fmt.Errorf("too many slice indexes: %d", len(bounds))
 	}
-	at := [3]int{0, value.Len(), most}
+	at := [3]int{0, value.Len(), limit}
 	for i, bound := range bounds {
-		n, err := position(bound, most)
+		n, err := position(bound, limit)
 		if err != nil {
 			return nil, err
 		}

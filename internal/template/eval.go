@@ -163,7 +163,7 @@ func (s *state) function(dot reflect.Value, n *parse.IdentifierNode, args []pars
 	} else if !typ.IsVariadic() && count != fixed {
 		s.fail("wrong number of args for %s: want %d got %d", n.Ident, fixed, count)
 	}
-	wanted := func(i int) reflect.Type {
+	want := func(i int) reflect.Type {
 		if typ.IsVariadic() && i >= typ.NumIn()-1 {
 			return typ.In(typ.NumIn() - 1).Elem()
 		}
@@ -171,10 +171,10 @@ func (s *state) function(dot reflect.Value, n *parse.IdentifierNode, args []pars
 	}
 	var in []reflect.Value
 	for i, arg := range args {
-		in = append(in, s.argument(dot, wanted(i), arg))
+		in = append(in, s.argument(dot, want(i), arg))
 	}
 	if last != nil {
-		in = append(in, s.fit(*last, wanted(len(args))))
+		in = append(in, s.fit(*last, want(len(args))))
 	}
 	s.node = n
 	for _, arg := range in {

@@ -27,15 +27,15 @@ func (s *state) chargeValue(value reflect.Value) {
 	}
 }
 
-// costOf is the cost of value, or more than most. The same list counts each time that
+// costOf is the cost of value, or more than limit. The same list counts each time that
 // it is there, as it is printed.
-func costOf(value reflect.Value, most, nested int) (cost int) {
+func costOf(value reflect.Value, limit, nested int) (cost int) {
 	value, isNil := indirect(value)
 	if isNil || !value.IsValid() {
 		return 0
 	}
 	if nested == 0 {
-		return most + 1
+		return limit + 1
 	}
 	switch value.Kind() {
 	case reflect.String:
@@ -44,15 +44,15 @@ func costOf(value reflect.Value, most, nested int) (cost int) {
 		if value.Type().Elem().Kind() == reflect.Uint8 {
 			return value.Len()
 		}
-		for i := 0; i < value.Len() && cost <= most; i++ {
-			cost += elementCost + costOf(value.Index(i), most-cost, nested-1)
+		for i := 0; i < value.Len() && cost <= limit; i++ {
+			cost += elementCost + costOf(value.Index(i), limit-cost, nested-1)
 		}
 	case reflect.Map:
 		if value.Type().Elem().Kind() == reflect.String { // such as .Env, whose texts count when they are used
 			return 0
 		}
-		for each := value.MapRange(); each.Next() && cost <= most; {
-			cost += elementCost + costOf(each.Key(), most-cost, nested-1) + costOf(each.Value(), most-cost, nested-1)
+		for each := value.MapRange(); each.Next() && cost <= limit; {
+			cost += elementCost + costOf(each.Key(), limit-cost, nested-1) + costOf(each.Value(), limit-cost, nested-1)
 		}
 	}
 	return cost

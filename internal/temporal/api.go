@@ -104,8 +104,8 @@ func (r Release) unknownAPI(name string) error {
 // in case or by a few letters, most similar first.
 func (r Release) nearestAPIs(name string) []string {
 	const most = 64 // no method name is longer
-	wanted := strings.ToLower(name[strings.LastIndexAny(name, "/.")+1:])
-	if len(wanted) > most {
+	want := strings.ToLower(name[strings.LastIndexAny(name, "/.")+1:])
+	if len(want) > most {
 		return nil
 	}
 	type candidate struct {
@@ -115,7 +115,7 @@ func (r Release) nearestAPIs(name string) []string {
 	var list []candidate
 	for _, a := range r.APIs() {
 		method := a.Name[strings.LastIndex(a.Name, "/")+1:]
-		if d := suggest.Distance(wanted, strings.ToLower(method)); d <= len(method)/4 {
+		if d := suggest.Distance(want, strings.ToLower(method)); d <= len(method)/4 {
 			list = append(list, candidate{method, d})
 		}
 	}

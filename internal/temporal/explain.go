@@ -119,8 +119,8 @@ func explainOne(r Request) (*explainer, Verdict, error) {
 		e.note("the name also matches %s: use the full name for that one", strings.Join(homonyms, ", "))
 	}
 	v := Verdict{ServerVersion: r.Release.Version, API: api.Name, Namespace: r.Namespace, Scope: api.Scope, HeldRoles: []string{}}
-	if why := e.open(); why != "" {
-		e.note("%s: anyone may call this API, with any token or none", why)
+	if reason := e.open(); reason != "" {
+		e.note("%s: anyone may call this API, with any token or none", reason)
 		v.Allowed = true
 		return e, e.finish(v), nil
 	}

@@ -19,7 +19,7 @@ func fixFor(calls []*explainer) string {
 	if e.Keys != nil && len(e.Keys.Usable()) == 0 {
 		return ""
 	}
-	var wanted []Permission // those for the cluster first
+	var want []Permission // those for the cluster first
 	audience := false
 	for _, call := range calls {
 		if call.api.Access == AccessNever {
@@ -30,23 +30,23 @@ func fixFor(calls []*explainer) string {
 			continue
 		}
 		p := call.lowestPermission()
-		i := slices.IndexFunc(wanted, func(w Permission) bool { return w.Scope == p.Scope })
+		i := slices.IndexFunc(want, func(w Permission) bool { return w.Scope == p.Scope })
 		switch {
 		case i < 0 && p.Scope == SystemScope:
-			wanted = slices.Insert(wanted, 0, p)
+			want = slices.Insert(want, 0, p)
 		case i < 0:
-			wanted = append(wanted, p)
-		case setOf(p.Role) > setOf(wanted[i].Role):
-			wanted[i] = p
+			want = append(want, p)
+		case setOf(p.Role) > setOf(want[i].Role):
+			want[i] = p
 		}
 	}
-	if len(wanted) == 0 {
-		wanted = []Permission{e.lowestPermission()}
+	if len(want) == 0 {
+		want = []Permission{e.lowestPermission()}
 	}
-	if len(wanted) == 2 && setOf(wanted[0].Role) >= setOf(wanted[1].Role) {
-		wanted = wanted[:1] // a role in the cluster counts in every namespace
+	if len(want) == 2 && setOf(want[0].Role) >= setOf(want[1].Role) {
+		want = want[:1] // a role in the cluster counts in every namespace
 	}
-	flags, ok := e.permissionFlags(wanted)
+	flags, ok := e.permissionFlags(want)
 	if !ok {
 		return ""
 	}
@@ -72,17 +72,17 @@ func (e *explainer) lowestPermission() Permission {
 
 // permissionFlags returns the flags of jwtctl token for one permission, or for one in the
 // cluster and one in a namespace.
-func (e *explainer) permissionFlags(wanted []Permission) ([]string, bool) {
-	main := wanted[len(wanted)-1]
+func (e *explainer) permissionFlags(want []Permission) ([]string, bool) {
+	main := want[len(want)-1]
 	flags := []string{"--namespace", main.Scope, "--role", string(main.Role)}
 	if main.Scope == SystemScope {
 		flags = []string{"--system", "--role", string(main.Role)}
 	}
-	if len(wanted) == 2 {
-		flags = append(flags, "--permission", wanted[0].String())
+	if len(want) == 2 {
+		flags = append(flags, "--permission", want[0].String())
 	}
 	var texts []string
-	for _, p := range wanted {
+	for _, p := range want {
 		text, err := e.Format.Write(p)
 		if err != nil {
 			e.note("found no permission that the server's permissionsRegex reads as %s", p)

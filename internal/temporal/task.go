@@ -59,10 +59,10 @@ func Tasks() []Task {
 // FindTask returns the task called name, with or without the prefix "temporal ". Any
 // other name is a usage error.
 func FindTask(name string) (Task, error) {
-	wanted := strings.TrimPrefix(strings.Join(strings.Fields(name), " "), "temporal ")
+	want := strings.TrimPrefix(strings.Join(strings.Fields(name), " "), "temporal ")
 	var names []string
 	for _, t := range Tasks() {
-		if t.Name == wanted {
+		if t.Name == want {
 			return t, nil
 		}
 		names = append(names, t.Name)

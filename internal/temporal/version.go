@@ -40,18 +40,18 @@ func ParseRelease(text string) (Release, error) {
 	}
 	version := strings.TrimPrefix(text, "v")
 	releases := Releases()
-	wanted, ok := numbersOf(version)
+	want, ok := numbersOf(version)
 	if !ok {
 		return Release{}, unknownRelease(text, "is not a version such as 1.30 or %s", Newest().Version)
 	}
 	var before, after *Release
 	for i, r := range releases {
 		n, _ := numbersOf(r.Version)
-		if n[0] != wanted[0] || n[1] != wanted[1] {
+		if n[0] != want[0] || n[1] != want[1] {
 			continue
 		}
 		switch {
-		case len(wanted) == 2 || n[2] <= wanted[2]:
+		case len(want) == 2 || n[2] <= want[2]:
 			before = &releases[i]
 		case after == nil:
 			after = &releases[i]
@@ -59,7 +59,7 @@ func ParseRelease(text string) (Release, error) {
 	}
 	switch {
 	case before == nil:
-	case len(wanted) == 2 || before.Version == version:
+	case len(want) == 2 || before.Version == version:
 		return *before, nil
 	case after != nil && before.decidesLike(*after):
 		r := *before

@@ -6,20 +6,20 @@ import (
 	"time"
 )
 
-// CPU returns the CPU time that do takes in this goroutine, regardless of other load.
-func CPU(do func()) time.Duration {
+// CPU returns the CPU time that fn takes in this goroutine, regardless of other load.
+func CPU(fn func()) time.Duration {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	const thisThread = 1 // RUSAGE_THREAD
 	before := used(thisThread)
-	do()
+	fn()
 	return used(thisThread) - before
 }
 
 // AllCPU is CPU for all goroutines of the process, those of other tests too.
-func AllCPU(do func()) time.Duration {
+func AllCPU(fn func()) time.Duration {
 	before := used(syscall.RUSAGE_SELF)
-	do()
+	fn()
 	return used(syscall.RUSAGE_SELF) - before
 }
 

@@ -93,6 +93,6 @@ func (c *Call) checkBearerTime() error {
 	return inToken(BearerPath, c.verifier.tokens.CheckTime(c.bearer))
 }
 
-func requestCount(why string) error {
-	return fault.New(fault.RequestCount, "request", "%s, but the method takes exactly one", why)
+func requestCount(reason string) error {
+	return fault.New(fault.RequestCount, "request", "%s, but the method takes exactly one", reason)
 }

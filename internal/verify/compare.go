@@ -153,9 +153,9 @@ func (w *walker) objects(claim *plan.Claim, value strictjson.Value, want int) ([
 }
 
 // object returns the members of the object that is the value of a claim; none where the
-// claim is not there.
-func (w *walker) object(claim *plan.Claim, value strictjson.Value, there bool) (members, error) {
-	if !there {
+// claim is absent.
+func (w *walker) object(claim *plan.Claim, value strictjson.Value, found bool) (members, error) {
+	if !found {
 		return nil, nil
 	}
 	list, err := strictjson.Object(value, jws.MaxDepth)

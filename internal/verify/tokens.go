@@ -25,8 +25,8 @@ type parent struct {
 
 // message checks the token of m, the claims of its fields, and the nested messages that
 // have their own tokens (A40, A49).
-func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent) error {
-	token, err := w.token(p, m, around)
+func (w *walker) message(p *plan.Message, m protoreflect.Message, outer *parent) error {
+	token, err := w.token(p, m, outer)
 	if err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 	}
 	here := &parent{plan: p, message: m, depth: len(w.path)}
 	if p.Token != nil && p.Token.ParentClaims {
-		here.up = around
+		here.up = outer
 	}
 	for _, n := range p.Nested { // a field that is not set needs no check (A49)
 		err := n.Each(m, func(inner protoreflect.Message, index int) error {
@@ -61,7 +61,7 @@ func (w *walker) message(p *plan.Message, m protoreflect.Message, around *parent
 }
 
 // token returns the validated token of m, or nil if m has none of its own but nests some.
-func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) (*jws.Verified, error) {
+func (w *walker) token(p *plan.Message, m protoreflect.Message, outer *parent) (*jws.Verified, error) {
 	if p.UsesBearer {
 		if w.bearer == nil {
 			return nil, fault.New(fault.TokenMissing, BearerPath, "missing, but %s is validated against it", p.Desc.FullName())
@@ -85,8 +85,8 @@ func (w *walker) token(p *plan.Message, m protoreflect.Message, around *parent) 
 	if err != nil {
 		return nil, inToken(path, err)
 	}
-	if t.ParentClaims && around != nil {
-		w.inherits = append(w.inherits, parentCheck{p, m, token, around, w.path.Clone()})
+	if t.ParentClaims && outer != nil {
+		w.inherits = append(w.inherits, parentCheck{p, m, token, outer, w.path.Clone()})
 	}
 	w.tokens = append(w.tokens, Token{path, token})
 	return token, nil

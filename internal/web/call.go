@@ -49,11 +49,11 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	out.RequestURI, out.Body, out.ContentLength, out.Close = "", body, -1, false
 	removeHopHeaders(out.Header)
 	out.Header.Set("Te", "trailers")
-	began := time.Now()
+	start := time.Now()
 	response, err := l.open().RoundTrip(out)
 	if err != nil {
 		w.Header().Set("Content-Type", r.Header.Get("Content-Type"))
-		w.Header().Set("Grpc-Status", statusOf(r, body, time.Since(began)))
+		w.Header().Set("Grpc-Status", statusOf(r, body, time.Since(start)))
 		w.WriteHeader(http.StatusOK)
 		return
 	}
@@ -63,7 +63,7 @@ func (s *Server) call(w http.ResponseWriter, r *http.Request) {
 	}
 	w.WriteHeader(response.StatusCode)
 	if err := copyFlushing(w, response.Body); err != nil {
-		w.Header().Set(http.TrailerPrefix+"Grpc-Status", statusOf(r, body, time.Since(began)))
+		w.Header().Set(http.TrailerPrefix+"Grpc-Status", statusOf(r, body, time.Since(start)))
 		return
 	}
 	for name, values := range response.Trailer {

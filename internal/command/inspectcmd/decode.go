@@ -94,8 +94,8 @@ func headerText(t *jws.Decoded, name string) string {
 }
 
 // nestedIn returns the token in t's payload, or nil.
-func nestedIn(t *jws.Decoded, most int) *jws.Decoded {
-	if most == 0 || t.Claims != nil || t.Encrypted {
+func nestedIn(t *jws.Decoded, limit int) *jws.Decoded {
+	if limit == 0 || t.Claims != nil || t.Encrypted {
 		return nil
 	}
 	inner, err := jws.Decode(string(t.Payload), jws.Limits{})
@@ -105,19 +105,19 @@ func nestedIn(t *jws.Decoded, most int) *jws.Decoded {
 	return inner
 }
 
-func decodeText(d command.Deps, t *jws.Decoded, v view, most int) {
+func decodeText(d command.Deps, t *jws.Decoded, v view, limit int) {
 	s := d.OutStyles()
 	if t.Opaque() {
 		_ = d.Print("%s\n", kindOf(t))
 		return
 	}
 	_ = d.Print("%s", tokenParts{header: t.Header, claims: t.Claims}.text(s, v))
-	switch inner := nestedIn(t, most); {
+	switch inner := nestedIn(t, limit); {
 	case t.Encrypted:
 		_ = d.Print("%s\n", kindOf(t))
 	case inner != nil:
 		_ = d.Print("%s\n", s.Bold("Nested token"))
-		decodeText(d, inner, v, most-1)
+		decodeText(d, inner, v, limit-1)
 	case t.Claims == nil:
 		_ = d.Print("%s\n  %s\n", s.Bold(fmt.Sprintf("Payload of %d bytes, not claims", len(t.Payload))), payloadText(t.Payload))
 	}
@@ -170,19 +170,19 @@ func notes(d command.Deps, t *jws.Decoded) {
 	}
 }
 
-func reportDecoded(t *jws.Decoded, most int) inspectReport {
+func reportDecoded(t *jws.Decoded, limit int) inspectReport {
 	r := inspectReport{Header: json.RawMessage("null"), Claims: json.RawMessage("null")}
 	r.Opaque, r.Encrypted = t.Opaque(), t.Encrypted
 	if r.Opaque {
 		return r
 	}
 	r.Header = t.HeaderJSON
-	switch inner := nestedIn(t, most); {
+	switch inner := nestedIn(t, limit); {
 	case t.Encrypted:
 	case t.Claims != nil:
 		r.Claims = t.Payload
 	case inner != nil:
-		report := reportDecoded(inner, most-1)
+		report := reportDecoded(inner, limit-1)
 		r.Nested = &report
 	case utf8.Valid(t.Payload):
 		payload := string(t.Payload)

@@ -218,8 +218,8 @@ func (v *oldVersion) name(at descset.Position) string { return v.withRevision(at
 
 // repositoryPath returns the path in the repository of a file of the old version, for reports.
 func (v *oldVersion) repositoryPath(path string) string {
-	inside, is := strings.CutPrefix(path, v.dir+string(os.PathSeparator))
-	if v.dir == "" || !is {
+	inside, ok := strings.CutPrefix(path, v.dir+string(os.PathSeparator))
+	if v.dir == "" || !ok {
 		return path
 	}
 	return filepath.Join(v.top, inside)

@@ -23,8 +23,8 @@ func sourceLines(sets ...*descset.Set) func(file string, line int) string {
 		}
 	}
 	return func(file string, line int) string {
-		lines, is := known[file]
-		if !is {
+		lines, ok := known[file]
+		if !ok {
 			return ""
 		}
 		if lines == nil {

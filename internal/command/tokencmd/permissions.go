@@ -29,7 +29,7 @@ func (o tokenOptions) requestedPermissions() ([]string, error) {
 	if len(o.roles) > 0 {
 		roles = o.roles
 	}
-	var wanted []temporal.Permission
+	var want []temporal.Permission
 	for _, scope := range scopes {
 		if strings.Contains(scope, ",") {
 			return nil, fault.New(fault.UsageError, "--namespace", "%q contains a comma, but must be one name", quote.Shorten(scope)).
@@ -43,7 +43,7 @@ func (o tokenOptions) requestedPermissions() ([]string, error) {
 			if err != nil {
 				return nil, command.AsUsage(err, "--role")
 			}
-			wanted = append(wanted, temporal.Permission{Scope: scope, Role: role})
+			want = append(want, temporal.Permission{Scope: scope, Role: role})
 		}
 	}
 	for _, text := range o.permissions {
@@ -55,27 +55,27 @@ func (o tokenOptions) requestedPermissions() ([]string, error) {
 		if err != nil {
 			return nil, command.AsUsage(err, "--permission")
 		}
-		wanted = append(wanted, p)
+		want = append(want, p)
 	}
-	if len(wanted) == 0 {
+	if len(want) == 0 {
 		return nil, fault.New(fault.UsageError, "token", "needs --system, --namespace, --permission or --plain").
 			WithHint("export \"$(jwtctl token --system)\" for an administrator")
 	}
 	if len(scopes) == 0 && len(o.roles) > 0 {
 		return nil, fault.New(fault.UsageError, "--role", "needs --namespace or --system")
 	}
-	return o.write(wanted)
+	return o.write(want)
 }
 
 // write returns permissions as the server reads them.
-func (o tokenOptions) write(wanted []temporal.Permission) ([]string, error) {
+func (o tokenOptions) write(want []temporal.Permission) ([]string, error) {
 	format := temporal.ReadPermissionFormat(o.regex)
 	if format.Problem != "" {
 		return nil, fault.New(fault.UsageError, "--permissions-regex", "%s; a server would fall back to NAMESPACE:ROLE", format.Problem).
 			WithHint("use a pattern such as '^(?P<role>\\w+):(?P<namespace>\\w+)$'")
 	}
 	var list []string
-	for _, p := range wanted {
+	for _, p := range want {
 		text, err := format.Write(p)
 		if err != nil {
 			return nil, command.AsUsage(err, "--permissions-regex")
