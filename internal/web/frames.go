@@ -115,8 +115,10 @@ func (l *lowerTrailers) Unwrap() http.ResponseWriter { return l.ResponseWriter }
 // Flush implements http.Flusher, which vanguard looks for.
 func (l *lowerTrailers) Flush() { _ = http.NewResponseController(l.ResponseWriter).Flush() }
 
-// plainEmpty reads a gRPC request: vanguard marks an empty message as compressed if the
-// client's protocol compresses the whole body, and grpc-go cannot decompress nothing.
+// plainEmpty reads a gRPC request, and corrects what vanguard 0.4.0 makes of an empty
+// message: it marks one as compressed if the client's protocol compresses the whole body,
+// and grpc-go cannot decompress nothing; and it returns io.EOF with one, wherever it is in
+// a stream.
 type plainEmpty struct {
 	from io.ReadCloser
 	frames
@@ -140,6 +142,9 @@ func (p *plainEmpty) Read(buf []byte) (int, error) {
 	for len(p.ready) == 0 && p.err == nil {
 		var n int
 		n, p.err = p.from.Read(buf)
+		if n > 0 && p.err == io.EOF { // at the end of all messages, the next Read returns it again
+			p.err = nil
+		}
 		p.ready = p.pass(buf[:n])
 		if p.err != nil {
 			p.ready = append(p.ready, p.rest()...)

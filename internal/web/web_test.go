@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -13,6 +14,7 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 
 	"github.com/jwtctl/jwtctl/internal/policytest"
@@ -41,6 +43,7 @@ service S {
     option (kalix.method).jwt = {validate: MESSAGE};
     option (google.api.http) = {post: "/v1/check/{id}" body: "*"};
   }
+  rpc Count(stream Item) returns (Item);
   rpc Sign(Item) returns (Signed) { option (kalix.method).jwt = {sign: MESSAGE}; option (google.api.http) = {get: "/v1/sign/{id}"}; }
 }
 `
@@ -116,6 +119,9 @@ func (r *rig) echo(_ any, ss grpc.ServerStream) error {
 	r.mu.Unlock()
 	item := r.Set.Message("t.Item")
 	in := dynamicpb.NewMessage(item)
+	if method, _ := grpc.MethodFromServerStream(ss); method == "/t.S/Count" {
+		return respondCount(ss, in)
+	}
 	err := ss.RecvMsg(in)
 	if method, _ := grpc.MethodFromServerStream(ss); method == "/t.S/Collect" {
 		r.count(1, 0)
@@ -133,6 +139,19 @@ func (r *rig) echo(_ any, ss grpc.ServerStream) error {
 		return err
 	}
 	return ss.SendMsg(in)
+}
+
+// respondCount reads all requests, and responds with their number.
+func respondCount(ss grpc.ServerStream, in *dynamicpb.Message) error {
+	for n := 0; ; n++ {
+		switch err := ss.RecvMsg(in); {
+		case err == io.EOF:
+			in.Set(in.Descriptor().Fields().ByName("name"), protoreflect.ValueOfString(strconv.Itoa(n)))
+			return ss.SendMsg(in)
+		case err != nil:
+			return err
+		}
+	}
 }
 
 func (r *rig) seen() (int, metadata.MD) {
