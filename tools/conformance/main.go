@@ -125,7 +125,7 @@ func runAll(ctx context.Context, args []string) error {
 			return fmt.Errorf("%s: %w (logs are in %s)", s.name, err, o.work)
 		}
 		r.judge(known)
-		if r.late() { // which of deadline and answer comes first is chance
+		if r.chance() {
 			fmt.Printf("%s: again, for %s\n", s.name, strings.Join(r.broken, ", "))
 			if r, err = s.run(ctx, bench); err != nil {
 				return fmt.Errorf("%s: %w (logs are in %s)", s.name, err, o.work)

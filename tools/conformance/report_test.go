@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"testing"
@@ -51,14 +52,23 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestOnlyDeadlinesCutOffAreTriedAgain(t *testing.T) {
-	for names, want := range map[string]bool{"": false, "Timeouts/a": true, "Timeouts/a Timeouts/b": true, "Timeouts/a Timeouts/b Timeouts/c": false, "Timeouts/a Errors/b": false, "Errors/Timeouts/a": false, "Timeouts/other": false} {
+func TestOnlyChanceFailuresAreTriedAgain(t *testing.T) {
+	texts := map[string]string{
+		"Timeouts/other":      "\texpected error code deadline_exceeded, got internal",
+		"A/HTTPVersion:1/cut": "\tactual error {code: 1 (canceled), message: \"Post \\\"https://127.0.0.1:1/a\\\": write tcp 127.0.0.1:2->127.0.0.1:1: write: broken pipe\"} does not match expected code 8",
+		"A/HTTPVersion:1/b":   "\tactual error {code: 13 (internal), message: \"it failed\"} does not match expected code 8",
+	}
+	texts["A/HTTPVersion:2/cut"] = texts["A/HTTPVersion:1/cut"]
+	for names, want := range map[string]bool{
+		"": false, "Timeouts/a": true, "Timeouts/a Timeouts/b": true, "Timeouts/a Timeouts/b Timeouts/c": false, "Timeouts/a Errors/b": false,
+		"Errors/Timeouts/a": false, "Timeouts/other": false, "A/HTTPVersion:1/cut": true, "A/HTTPVersion:1/cut Timeouts/a": true,
+		"A/HTTPVersion:2/cut": false, "A/HTTPVersion:1/b": false,
+	} {
 		r := result{broken: strings.Fields(names), through: outcome{failed: map[string]string{}}}
 		for _, name := range r.broken {
-			r.through.failed[name] = "\t" + cutOff + "\n\t"
+			r.through.failed[name] = cmp.Or(texts[name], "\t"+cutOff+"\n\t")
 		}
-		r.through.failed["Timeouts/other"] = "\texpected error code deadline_exceeded, got internal"
-		if got := r.late(); got != want {
+		if got := r.chance(); got != want {
 			t.Errorf("%q: got %v, want %v", names, got, want)
 		}
 	}
