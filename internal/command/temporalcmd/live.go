@@ -21,13 +21,14 @@ import (
 	"github.com/jwtctl/jwtctl/internal/temporal"
 )
 
-// callTimeout limits one call to a running server.
+// callTimeout limits one call to a running server
 const callTimeout = 5 * time.Second
 
 // frontend is a running server.
 type frontend struct {
 	address string
 	conn    *grpc.ClientConn
+	timeout time.Duration // of a call
 }
 
 func dial(address string, secure bool) (*frontend, error) {
@@ -43,7 +44,7 @@ func dial(address string, secure bool) (*frontend, error) {
 	if err != nil {
 		return nil, fault.New(fault.UsageError, "--address", "%w", err)
 	}
-	return &frontend{address, conn}, nil
+	return &frontend{address, conn, callTimeout}, nil
 }
 
 func (f *frontend) close() { _ = f.conn.Close() }
@@ -60,7 +61,7 @@ func (rawCodec) Unmarshal(data []byte, v any) error {
 
 // invoke calls a method with a header, or without one if it is "".
 func (f *frontend) invoke(ctx context.Context, method, header, value string, request []byte) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, callTimeout)
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
 	if value != "" {
 		ctx = metadata.AppendToOutgoingContext(ctx, header, value)

@@ -15,6 +15,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/doctor"
 	"github.com/jwtctl/jwtctl/internal/finding"
 	"github.com/jwtctl/jwtctl/internal/temporal"
+	"github.com/jwtctl/jwtctl/internal/testkit"
 )
 
 // serve responds to every call with answer, and returns its address.
@@ -71,6 +72,7 @@ func TestDoctorComparesALiveServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer f.close()
+			f.timeout = testkit.Timeout
 			request := temporal.Request{Release: temporal.Newest(), Namespace: "default", Now: time.Unix(1_800_000_000, 0)}
 			answers, err := f.probe(context.Background(), request, temporal.AuthHeader{})
 			if err != nil || len(answers) != len(doctor.Probes()) {
@@ -101,6 +103,7 @@ func TestFrontendReportsItsVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.close()
+	f.timeout = testkit.Timeout
 	if version := f.version(context.Background()); version != "1.30.8" {
 		t.Errorf("version %q, want %q", version, "1.30.8")
 	}
