@@ -54,24 +54,9 @@ func TestReloadUnderLoad(t *testing.T) {
 	who := &grpc.UnaryServerInfo{FullMethod: "/t.S/Who"}
 	load := func(calls int) {
 		const leastReloads = 10
-		var made, failed, reloads atomic.Int64
+		var made, failed atomic.Int64
 		var work sync.WaitGroup
-		stop := make(chan struct{})
-		done := make(chan struct{})
-		go func() {
-			defer close(done)
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				if err := p.Reload(t.Context(), grpctest.Loaded{Set: w.Set}, []jwtpolicy.Key{grpctest.KeyOf(t, w.Key)}); err != nil {
-					t.Error(err)
-				}
-				reloads.Add(1)
-			}
-		}()
+		reloads, stop := reloadAgainAndAgain(t, p, w)
 		for range 8 {
 			work.Go(func() {
 				for made.Add(2) <= int64(calls) || reloads.Load() < leastReloads {
@@ -90,8 +75,7 @@ func TestReloadUnderLoad(t *testing.T) {
 			})
 		}
 		work.Wait()
-		close(stop)
-		<-done
+		stop()
 		if failed.Load() > 0 {
 			t.Errorf("%d of %d calls failed in %d reloads", failed.Load(), made.Load(), reloads.Load())
 		}
@@ -111,4 +95,27 @@ func TestReloadUnderLoad(t *testing.T) {
 		t.Errorf("heap %d → %d", before, after)
 	}
 	testkit.Eventually(t, fmt.Sprintf("no more than %d goroutines are left", goroutines+2), func() bool { return runtime.NumGoroutine() <= goroutines+2 })
+}
+
+// reloadAgainAndAgain replaces policy and keys in the background until stop is called, and
+// counts the reloads.
+func reloadAgainAndAgain(t *testing.T, p *jwtpolicy.Policy, w *policytest.World) (reloads *atomic.Int64, stop func()) {
+	t.Helper()
+	reloads = new(atomic.Int64)
+	end, done := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-end:
+				return
+			default:
+			}
+			if err := p.Reload(t.Context(), grpctest.Loaded{Set: w.Set}, []jwtpolicy.Key{grpctest.KeyOf(t, w.Key)}); err != nil {
+				t.Error(err)
+			}
+			reloads.Add(1)
+		}
+	}()
+	return reloads, func() { close(end); <-done }
 }
