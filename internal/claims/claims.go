@@ -224,7 +224,7 @@ func (c *Codec) equalForm(parsed, m protoreflect.Message) bool {
 func (c *Codec) differs(fd protoreflect.FieldDescriptor, claim strictjson.Value) error {
 	scratch := dynamicpb.NewMessage(fd.ContainingMessage())
 	if _, fits := c.parse(fd, claim, scratch); fits {
-		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the field is not equal to the claim")
+		return fault.New(fault.ClaimMismatch, string(fd.FullName()), "the field does not equal the claim")
 	}
 	return typeMismatch(fd, claim)
 }

@@ -31,11 +31,11 @@ func WithPortHint(err error) error {
 	switch {
 	case !ok:
 	case errors.Is(err, syscall.EADDRINUSE):
-		return f.WithHint("another program uses this port; use port 0 for a free one")
+		return f.WithHint("another program is using this port; use port 0 for a free one")
 	case errors.Is(err, syscall.EADDRNOTAVAIL):
-		return f.WithHint("this machine does not have that address; leave it out to listen on all that it has, such as --listen :8080")
+		return f.WithHint("this machine does not have that address; to listen on all interfaces, leave it out, as in --listen :8080")
 	case errors.Is(err, syscall.EACCES):
-		return f.WithHint("ports below 1024 are for root; choose another one, such as --listen :8080")
+		return f.WithHint("ports below 1024 usually need root; choose a higher one, such as --listen :8080")
 	}
 	return err
 }

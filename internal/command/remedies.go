@@ -48,7 +48,7 @@ func flagsOf(f *fault.Error) string {
 	case fault.NameSources:
 		return "pass .proto files with --proto, or list them under protos:"
 	case fault.StartRotation:
-		return "make one with jwtctl rotate --key-dir " + quote.ShellPath(f.What) + "; it prints from when the key signs"
+		return "make one with jwtctl rotate --key-dir " + quote.ShellPath(f.What) + "; it prints when the key starts to sign"
 	case fault.WriteElsewhere:
 		return "use --force to overwrite it, or -o for another file"
 	case fault.RaiseMaxInput:

@@ -129,7 +129,7 @@ func checkWriters(path string, info fs.FileInfo) error {
 		return nil
 	}
 	return fault.New(fault.ConfigInvalid, path, "%s, so it is refused unless named explicitly", reason).
-		WithHint("use it with --config %s or JWTCTL_CONFIG=%[1]s, or let only yourself write it (chmod, chown)", quote.ShellPath(path))
+		WithHint("use it with --config %s or JWTCTL_CONFIG=%[1]s, or make it writable only by you (chmod, chown)", quote.ShellPath(path))
 }
 
 // Position returns the position of key in the file: `jwtctl.yaml:12: token.ttl`.

@@ -38,10 +38,10 @@ func (r *reader) user() entry {
 	e := UserEntry{}
 	return entry{members{
 		"name":        r.stringTo(&e.Name, "name on the login page"),
-		"permissions": r.stringsTo(&e.Permissions, "NS:ROLE, for Temporal"),
-		"roles":       r.stringsTo(&e.Roles, "roles, where idp.like has them"),
-		"groups":      r.stringsTo(&e.Groups, "groups, where idp.like has them"),
-		"claims":      r.claimsTo(&e.Claims, "claims of every token of the user, by their names"),
+		"permissions": r.stringsTo(&e.Permissions, "Temporal permissions, NS:ROLE"),
+		"roles":       r.stringsTo(&e.Roles, "roles, if the issuer that idp.like imitates has them"),
+		"groups":      r.stringsTo(&e.Groups, "groups, if the issuer that idp.like imitates has them"),
+		"claims":      r.claimsTo(&e.Claims, "claims of each of the user's tokens, by name"),
 	}, required("name"), func(n *yaml.Node, key string, valid bool) {
 		if e.Line = n.Line; valid && e.Name == "" {
 			r.fail(n, key, "name is required")
@@ -58,9 +58,9 @@ func (r *reader) client() entry {
 		"secret":      r.stringTo(&e.Secret, "client_secret; without one, the client must use PKCE"),
 		"redirects":   r.stringsTo(&e.Redirects, "URLs that a login may redirect to"),
 		"audiences":   r.stringsTo(&e.Audiences, "aud of the client's access tokens"),
-		"permissions": r.stringsTo(&e.Permissions, "NS:ROLE, for Temporal, in the client's own tokens"),
-		"faults":      r.stringsTo(&e.Faults, "faults of the client's tokens, for tests"),
-		"claims":      r.claimsTo(&e.Claims, "claims of the client's own tokens, by their names"),
+		"permissions": r.stringsTo(&e.Permissions, "Temporal permissions, NS:ROLE, in the client's own tokens"),
+		"faults":      r.stringsTo(&e.Faults, "faults to put into the client's tokens, for tests"),
+		"claims":      r.claimsTo(&e.Claims, "claims of the client's own tokens, by name"),
 	}, required("id"), func(n *yaml.Node, key string, valid bool) {
 		if e.Line = n.Line; valid && e.ID == "" {
 			r.fail(n, key, "id is required")

@@ -201,12 +201,12 @@ func (r *reader) claims(n *yaml.Node, key string) {
 func (r *reader) claimsOf(n *yaml.Node, key string) (list []token.Claim) {
 	r.fields(n, key, func(name string, at, value *yaml.Node) {
 		if hasTimestamp(value) {
-			r.failHint(value, join(key, name), "put it in quotes", "a date would change its form")
+			r.failHint(value, join(key, name), "put it in quotes", "YAML would change the form of this date")
 			return
 		}
 		var v any
 		if err := value.Decode(&v); err != nil {
-			r.fail(value, join(key, name), "cannot be read as JSON would be")
+			r.fail(value, join(key, name), "cannot be converted to JSON")
 			return
 		}
 		text, err := json.Marshal(v)

@@ -16,7 +16,7 @@ import (
 // rules returns the members of an entry that are rules for the tokens of its issuer.
 func (r *reader) rules(to *keys.Rules) members {
 	return members{
-		"audiences":      r.stringsTo(&to.Audiences, "accepted audiences: aud of every token of the issuer must have one"),
+		"audiences":      r.stringsTo(&to.Audiences, "accepted audiences: every token of the issuer must have one of them in aud"),
 		"type":           r.stringTo(&to.Type, "typ that every token of the issuer must have, such as at+jwt"),
 		"max_lifetime":   r.durationTo(&to.MaxLifetime, "maximum lifetime from iat to exp, which are then required"),
 		"max_age":        r.durationTo(&to.MaxAge, "maximum age counted from iat, which is then required"),

@@ -43,7 +43,7 @@ func SchemaOf(rows string) ([]byte, error) {
 		}
 	}
 	claims := claimsSchema()
-	claims["description"] = "claims of every token, by their names"
+	claims["description"] = "claims of every token, by name"
 	in("token")["claims"] = claims
 	schema := mapping(properties)
 	schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"

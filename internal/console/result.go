@@ -67,7 +67,7 @@ func CheckOut(out string, inputs []string) error {
 		}
 	}
 	if HasPrivateKey(out) {
-		return fault.New(fault.FileExists, out, "holds a private key, which is not overwritten").WithHint("write to another file, or remove it yourself")
+		return fault.New(fault.FileExists, out, "contains a private key, which jwtctl does not overwrite").WithHint("write to another file, or remove it yourself")
 	}
 	if _, err := os.Stat(files.Folder(out)); errors.Is(err, fs.ErrNotExist) {
 		return fault.New(fault.FileFailed, out, "cannot be written: its directory does not exist").WithHint("mkdir -p %s", quote.ShellPath(filepath.Clean(files.Folder(out))))

@@ -114,7 +114,7 @@ func decodeBinary(data []byte, where string, maxNodes int) (*descriptorpb.FileDe
 		}
 		for m, err := range wireFields(buf) {
 			if err != nil {
-				return nil, nil, invalid(where, "the Buf part of %s is broken", Brief(f.GetName()))
+				return nil, nil, invalid(where, "the Buf data of %s is malformed", Brief(f.GetName()))
 			}
 			if v, size := protowire.ConsumeVarint(m.value); m.number == 1 && m.kind == protowire.VarintType && size > 0 {
 				imports[i] = v != 0

@@ -170,7 +170,7 @@ func (p *pool) linkFile(s *Set, name string, state map[string]int, missing map[s
 		return err
 	}
 	if name := redefinedType(f); name != "" {
-		return invalid(u.Location, "%s is not the type of that name: its JSON form would not fit its fields", name)
+		return invalid(u.Location, "%s differs from the well-known type of that name: its JSON form would not fit its fields", name)
 	}
 	if err := s.registry.RegisterFile(f); err != nil {
 		return invalid(u.Location, "%s", protobufError(err))

@@ -40,7 +40,7 @@ func (k kind) read(options protoreflect.ProtoMessage) (protoreflect.Message, err
 		return nil, fmt.Errorf("%s is not of type %s: %s", name, k.as, protobufError(err))
 	}
 	if where := unknown(value, name); where != "" {
-		return nil, fmt.Errorf("%s, which %s does not have in this form: this version of jwtctl cannot enforce it", where, k.as)
+		return nil, fmt.Errorf("%s, which this version of jwtctl does not know in %s and cannot enforce", where, k.as)
 	}
 	return value, nil
 }

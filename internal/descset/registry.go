@@ -55,7 +55,7 @@ func (s *Set) addLinked(schema *Schema, f protoreflect.FileDescriptor) error {
 			return err
 		}
 		if name := redefinedType(f); name != "" {
-			return invalid(where, "%s is not the type of that name: its JSON form would not fit its fields", name)
+			return invalid(where, "%s differs from the well-known type of that name: its JSON form would not fit its fields", name)
 		}
 	}
 	if err := s.registry.RegisterFile(f); err != nil {

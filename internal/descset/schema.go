@@ -164,7 +164,7 @@ func (c checker) extensions(scope string, list []*descriptorpb.FieldDescriptorPr
 				continue
 			}
 			if name != ourName || theirs.GetExtendee() != ours.GetExtendee() {
-				return c.differs(name, "takes the place of %s, number %d of %s", ourName, ours.GetNumber(), ours.GetExtendee()[1:])
+				return c.differs(name, "uses number %d of %s, which belongs to %s", ours.GetNumber(), ours.GetExtendee()[1:], ourName)
 			}
 			if err := c.field(name, theirs, ours); err != nil {
 				return err

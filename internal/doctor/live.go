@@ -44,7 +44,7 @@ func liveDiffers(x *pass) {
 		if len(a.Expected.Faults) > 0 {
 			reason = ": " + quote.Printable(a.Expected.Faults[0].Reason)
 		}
-		x.report(finding.Position{File: a.Address}, "the server %s %s %s; by its configuration, release %s %s it%s",
+		x.report(finding.Position{File: a.Address}, "the server %s %s %s; with its configuration, release %s %s it%s",
 			words[a.Denied], a.Expected.API, with, a.Expected.ServerVersion, words[!a.Expected.Allowed], reason)
 	}
 }

@@ -10,7 +10,7 @@ func table() []rule {
 	const grave, warn, note = finding.Error, finding.Warning, finding.Note
 	return []rule{
 		row(grave, "cannot-start", "The server must be able to read its configuration.",
-			"correct the file or the variable; temporal-server render-config shows what the server makes of a template", cannotStart),
+			"correct the file or the variable; temporal-server render-config shows the result of a template", cannotStart),
 		row(grave, "authorizer-missing", "Without an authorizer, the server allows every call.",
 			"set authorizer: default (TEMPORAL_AUTH_AUTHORIZER=default)", configured(authorizerMissing)),
 		row(grave, "authorizer-unknown", "The only authorizer and claim mapper that the server knows is \"default\".",
@@ -31,7 +31,7 @@ func table() []rule {
 			"use http or https, or file:///PATH where the server reads it; if one source fails, the server drops the keys of all", authorized(keySourceUnsupported)),
 		row(grave, "key-set-unusable", "The key sources must give the server at least one usable key.",
 			"publish RSA or P-256 keys with a kid: jwtctl jwks explains what is wrong with each", authorized(keySetUnusable)),
-		row(grave, "server-settings-on-ui", "Settings of the server's authorization belong to the server, not to the Web UI.",
+		row(grave, "server-settings-on-ui", "Authorization settings belong to the server, not to the Web UI.",
 			"move them to the server's container, or to server.config.authorization in Helm values", serverSettingsOnUI),
 		row(grave, "token-refused", "The token must allow what it is for.",
 			"make a token that works: jwtctl explain-denial prints the command", tokenRefused),
@@ -51,7 +51,7 @@ func table() []rule {
 		row(warn, "claim-name-dotted", "permissionsClaimName is the name of a single claim: the server does not look inside claims.",
 			"let the issuer put the permissions into a claim of their own, for example with a Keycloak mapper", authorized(claimNameDotted)),
 		row(warn, "key-source-unreachable", "Key sources should answer, or the server has no keys.",
-			"check the URL from the server's own network with curl; the server uses only its own proxy settings; over http from other machines, jwtctl fetches only if allow_http is set", authorized(keySourceUnreachable)),
+			"check the URL from the server's own network with curl; the server uses only its own proxy settings; jwtctl fetches over plain http from other machines only if allow_http is set", authorized(keySourceUnreachable)),
 		row(warn, "key-source-loopback", "In a container, 127.0.0.1 is the container itself.",
 			"use the name of the service, or host.docker.internal for the machine that runs the container", authorized(keySourceLoopback)),
 		row(warn, "key-skipped", "Keys that the server skips cannot check tokens.",

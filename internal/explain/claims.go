@@ -69,7 +69,7 @@ func (w *walker) expand(f *policy.Field, c Claim) []Claim {
 		return []Claim{c}
 	}
 	if w.onCycle(f) {
-		c.Cycle, c.Fault = true, "leads back to "+full(f.Parent)+"; lint refuses it"
+		c.Cycle, c.Fault = true, "leads back to "+full(f.Parent)+"; lint reports an error"
 		return []Claim{c}
 	}
 	if w.depth+1 == maxDepth {
@@ -104,7 +104,7 @@ func (w *walker) meaning(f *policy.Field) string {
 	case policy.Extract:
 		return "must equal the field if " + given + ", else fills it"
 	case policy.Descend:
-		return "its claims are on the same level as these"
+		return "its claims are at the same level as these"
 	case policy.Nest:
 		if f.Desc.IsList() {
 			return "must be an array with as many objects, each with these claims, if " + given
@@ -155,5 +155,5 @@ func misuse(f *policy.Field) string {
 	default:
 		return ""
 	}
-	return why + "; lint refuses it"
+	return why + "; lint reports an error"
 }

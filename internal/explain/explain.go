@@ -122,7 +122,7 @@ func staticsOf(list []policy.StaticClaim) (all []StaticClaim, notes []Note) {
 			}
 		}
 		if (len(values) > 0) == (c.Pattern.Value != "") {
-			notes = append(notes, Note{"a static claim has either values or a pattern; lint refuses it", at(c.Pos)})
+			notes = append(notes, Note{"a static claim has either values or a pattern; lint reports an error", at(c.Pos)})
 		}
 		all = append(all, StaticClaim{c.Claim.Value, values, c.Pattern.Value, at(c.Pos)})
 	}

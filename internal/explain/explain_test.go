@@ -155,7 +155,7 @@ func TestA100_CyclesAreReported(t *testing.T) {
 	}}))
 	for _, want := range []string{
 		"CYCLE 2 steps RED(x.A.child (DESCEND) → x.B)", "RED(x.B.back (NEST) → x.A)", "CYCLE 1 step RED(x.B.me (NEST) → x.B)",
-		"RED(leads back to x.A; lint refuses it)", "nested again: x.A, by its own token, if set", "x.A.again: back, self, x",
+		"RED(leads back to x.A; lint reports an error)", "nested again: x.A, by its own token, if set", "x.A.again: back, self, x",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("want %q in\n%s", want, text)

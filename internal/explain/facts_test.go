@@ -89,9 +89,9 @@ func TestS46_ReportsUnprotectedMethods(t *testing.T) {
 		"nothing":                 {`service S { rpc M(R) returns (R); } message R {}`, "policy none OPEN", true},
 		"empty annotation":        {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {}; } } message R {}`, "policy its own", true},
 		"issuers without a token": {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {bearer_token_issuer: "i"}; } } message R {}`, "issuer without effect", true},
-		"unknown mode":            {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: 7}; } } message R {}`, "note validate: 7 is unknown; lint refuses it", false},
+		"unknown mode":            {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: 7}; } } message R {}`, "note validate: 7 is unknown; lint reports an error", false},
 		"unknown service mode":    {`service S { option (kalix.service).jwt = {validate: 2}; rpc M(R) returns (R); } message R {}`, "validate: MESSAGE is unknown", false},
-		"sign of a bearer token":  {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {sign: BEARER_TOKEN}; } } message R {}`, "sign: BEARER_TOKEN is not valid; lint refuses it", true},
+		"sign of a bearer token":  {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {sign: BEARER_TOKEN}; } } message R {}`, "sign: BEARER_TOKEN is not valid; lint reports an error", true},
 		"no token to validate":    {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: MESSAGE}; } } message R {}`, "x.R is validated, but there is no token in it", false},
 		"no token to sign":        {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {sign: MESSAGE}; } } message R {}`, "x.R is signed, but no field of it holds a token", true},
 		"unchecked bearer token":  {`service S { rpc M(R) returns (R) { option (kalix.method).jwt = {validate: MESSAGE}; } } message R { option (kalix.message).jwt.validate_bearer_token = true; }`, "against the bearer token, which is not validated itself", false},
@@ -112,7 +112,7 @@ func TestMessageNotes(t *testing.T) {
 	t.Parallel()
 	const tok = `string tok = 9 [(kalix.field).jwt = {token: true}]; `
 	rows := map[string]struct{ field, want string }{
-		"token on a number":        {`int32 a = 1 [(kalix.field).jwt = {token: true}];`, "a: a token on a field of type int32; lint refuses it"},
+		"token on a number":        {`int32 a = 1 [(kalix.field).jwt = {token: true}];`, "a: a token on a field of type int32; lint reports an error"},
 		"token on a map":           {`map<string, R> a = 1 [(kalix.field).jwt = {token: true}];`, "a: a token on a field of type map<string, x.R>"},
 		"second token":             {`string a = 10 [(kalix.field).jwt = {token: true}];`, "note tok: a second token field"},
 		"nested without a token":   {`E a = 1 [(kalix.field).jwt = {token: true}];`, "a: there is no token in x.E"},
@@ -131,7 +131,7 @@ func TestMessageNotes(t *testing.T) {
 		"A43 number":               {`int64 a = 1 [(kalix.field).jwt = {claim: INCLUDE}];`, "INCLUDE int64: must equal the field if the field is not 0"},
 		"A43 enum":                 {`enum Z {NIL = 0;} Z a = 1 [(kalix.field).jwt = {claim: INCLUDE}];`, "INCLUDE x.R.Z: must equal the field if the field is not NIL"},
 		"A43 repeated":             {`repeated int64 a = 1 [(kalix.field).jwt = {claim: EXTRACT}];`, "EXTRACT repeated int64: must equal the field if the field has elements, else fills it"},
-		"A62 below -1":             {`string a = 1 [(kalix.field).jwt = {token: true expires_seconds: -2}];`, "expires -2 s is not valid; lint refuses it"},
+		"A62 below -1":             {`string a = 1 [(kalix.field).jwt = {token: true expires_seconds: -2}];`, "expires -2 s is not valid; lint reports an error"},
 		"A72 no reference":         {`string a = 1 [(kalix.field).jwt = {token: true issuer: "${}"}];`, `note "${}" is not a reference`},
 		"A73 value and pattern":    {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" value: "v" pattern: "p"}}];`, "either values or a pattern"},
 		"A74 pattern not RE2":      {`string a = 1 [(kalix.field).jwt = {token: true static_claim: {claim: "c" pattern: "(?=x)"}}];`, "note the pattern: "},

@@ -30,7 +30,7 @@ func (b *builder) message(m *policy.Message) Message {
 		v.UsedBy = append(v.UsedBy, u.Use)
 	}
 	if len(v.UsedBy) == 0 && (m.BearerToken || len(m.Fields) > 0) {
-		v.Notes = append(v.Notes, Note{"no method and no annotated field leads to it", at(m.Pos)})
+		v.Notes = append(v.Notes, Note{"no method or annotated field leads to it", at(m.Pos)})
 	}
 	return v
 }
@@ -45,12 +45,12 @@ func (b *builder) field(m *policy.Message, f *policy.Field, v *Message) {
 	case f.NestsTokens():
 		v.Nested = append(v.Nested, Nested{name, full(f.Child), f.Desc.IsList(), f.Desc.Cardinality() != protoreflect.Required, at(f.TokenPos)})
 		if !f.Child.HasTokens() {
-			note(at(f.TokenPos), "there is no token in %s; lint refuses it", full(f.Child))
+			note(at(f.TokenPos), "there is no token in %s; lint reports an error", full(f.Child))
 		}
 	case f.Token && !f.HoldsToken():
-		note(at(f.TokenPos), "a token on a field of type %s; lint refuses it", policy.TypeName(f.Desc))
+		note(at(f.TokenPos), "a token on a field of type %s; lint reports an error", policy.TypeName(f.Desc))
 	case f.Token && m.TokenField() != f:
-		note(at(f.TokenPos), "a second token field; lint refuses it")
+		note(at(f.TokenPos), "a second token field; lint reports an error")
 	case !f.Token && !f.IsClaim():
 		note(at(f.Pos), "the annotation makes it neither a claim nor a token")
 	case !f.Token && (len(f.Issuers)+len(f.BearerClaims)+len(f.StaticClaims) > 0 || f.IncludeParentClaims || f.ExpiresSeconds != 0):
@@ -99,7 +99,7 @@ func expiryRule(seconds int64) string {
 	case seconds == -1:
 		return "never, unless a field gives exp"
 	}
-	return fmt.Sprintf("%d s is not valid; lint refuses it", seconds)
+	return fmt.Sprintf("%d s is not valid; lint reports an error", seconds)
 }
 
 // parents returns the messages whose claims the token of m inherits: those that nest it,

@@ -64,7 +64,7 @@ func (b *builder) bearer(r *policy.Rules, notes []Note) (*Bearer, []Note) {
 // method with an unknown mode is not called open, since it is never enforced (S46).
 func (b *builder) addWarnings(m *policy.Method, r *policy.Rules, v *Method) {
 	note := func(p policy.ModeValue, format string, args ...any) {
-		v.Notes = append(v.Notes, Note{fmt.Sprintf(format, args...) + "; lint refuses it", at(p.Pos)})
+		v.Notes = append(v.Notes, Note{fmt.Sprintf(format, args...) + "; lint reports an error", at(p.Pos)})
 	}
 	for _, mode := range r.Validate {
 		switch {

@@ -174,32 +174,32 @@ func Table(yield func(Row) bool) {
 		yield(Row{InvalidClaim, Refused, GRPCUnauthenticated, "a registered claim has a type or value that RFC 7519 does not allow"}) &&
 		yield(Row{PayloadNotClaims, Refused, GRPCUnauthenticated, "the signature is valid, but the payload is not a JSON object"}) &&
 		yield(Row{LimitExceeded, Refused, GRPCInvalidArgument, "exceeds a size or depth limit"}) &&
-		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "not a valid message of its type, or ambiguous between readers (A38, A41)"}) &&
+		yield(Row{MessageMalformed, Refused, GRPCInvalidArgument, "not a valid message of its type, or ambiguous between readers"}) &&
 		yield(Row{StaticClaimMismatch, Refused, GRPCPermissionDenied, "a static claim is missing, or has another value"}) &&
-		yield(Row{ClaimConflict, Refused, GRPCInternal, "the claims of a message to sign conflict with its fields, with each other, or with the rules for its issuer (A61, A65)"}) &&
+		yield(Row{ClaimConflict, Refused, GRPCInternal, "the claims of a message to sign conflict with its fields, with each other, or with the rules for its issuer"}) &&
 		yield(Row{ClaimMismatch, Refused, GRPCPermissionDenied, "a claim differs from its field"}) &&
-		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method with exactly this path (S60)"}) &&
+		yield(Row{MethodUnknown, Refused, GRPCUnimplemented, "the descriptors have no method with exactly this path"}) &&
 		yield(Row{EncodingUnknown, Refused, GRPCUnimplemented, "a message that must be read uses an unknown compression"}) &&
-		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method with a single request message got none or several (A37)"}) &&
+		yield(Row{RequestCount, Refused, GRPCUnimplemented, "a method with a single request message got none or several"}) &&
 		yield(Row{ClaimFromClient, Refused, GRPCPermissionDenied, "the client sent a header that the server would read as a claim, and the proxy in front cannot remove it"}) &&
-		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing to check in the message, but a check is required (S84)"}) &&
+		yield(Row{NotChecked, Refused, GRPCFailedPrecond, "nothing to check in the message, but a check is required"}) &&
 		yield(Row{AccessDenied, Refused, GRPCPermissionDenied, "the server would deny the call"}) &&
 		yield(Row{SetupFaulty, Refused, GRPCFailedPrecond, "doctor found errors in a server's setup"}) &&
-		yield(Row{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" and a token"}) &&
+		yield(Row{HeaderMalformed, Refused, GRPCPermissionDenied, "the authorization header is not \"Bearer \" followed by a token"}) &&
 		yield(Row{KeyIDMissing, Refused, GRPCPermissionDenied, "the token has no kid, which a Temporal server requires"}) &&
 		yield(Row{RoleMissing, Refused, GRPCPermissionDenied, "the token has no role that is high enough for the call"}) &&
-		yield(Row{PermissionIneffective, Refused, GRPCPermissionDenied, "a permission without effect: the server ignores it, or it is for another scope"}) &&
+		yield(Row{PermissionIneffective, Refused, GRPCPermissionDenied, "a permission has no effect: the server ignores it, or it is for another scope"}) &&
 		yield(Row{NamespaceMissing, Refused, GRPCPermissionDenied, "the call has no namespace, so the token's roles do not apply"}) &&
 
 		yield(Row{UsageError, Usage, GRPCInvalidArgument, "wrong flags or arguments"}) &&
 		yield(Row{ConfigInvalid, Usage, GRPCFailedPrecond, "the configuration file or a variable is invalid"}) &&
-		yield(Row{KeyMissing, Usage, GRPCFailedPrecond, "no configured key can make this signature (A23)"}) &&
+		yield(Row{KeyMissing, Usage, GRPCFailedPrecond, "no configured key can make this signature"}) &&
 		yield(Row{FileExists, Usage, GRPCFailedPrecond, "the output file exists"}) &&
 		yield(Row{FileConflict, Usage, GRPCFailedPrecond, "the output is also an input or another output"}) &&
 
 		yield(Row{KeyUnreadable, Undecided, GRPCUnavailable, "a key file cannot be read"}) &&
 		yield(Row{KeyFormatUnknown, Undecided, GRPCUnavailable, "not PEM, JWK or JWKS, or an unsupported PEM block"}) &&
-		yield(Row{KeyMultipleBlocks, Undecided, GRPCUnavailable, "a PEM file holds more than one key"}) &&
+		yield(Row{KeyMultipleBlocks, Undecided, GRPCUnavailable, "a PEM file contains more than one key"}) &&
 		yield(Row{KeyTrailingData, Undecided, GRPCUnavailable, "extra data before or after the key"}) &&
 		yield(Row{KeyEncrypted, Undecided, GRPCUnavailable, "the key is encrypted with a passphrase"}) &&
 		yield(Row{KeyInvalid, Undecided, GRPCUnavailable, "the key is mathematically invalid"}) &&
@@ -212,8 +212,8 @@ func Table(yield func(Row) bool) {
 		yield(Row{KeyIsSecret, Undecided, GRPCUnavailable, "a shared secret was given where a public key is required"}) &&
 		yield(Row{KeyPermissions, Undecided, GRPCUnavailable, "others can read the private key, and strict permissions are on"}) &&
 		yield(Row{KeyAmbiguous, Undecided, GRPCUnavailable, "two different keys have the same id"}) &&
-		yield(Row{KeySetMixed, Undecided, GRPCUnavailable, "secrets and public keys in one set"}) &&
-		yield(Row{KeySetEmpty, Undecided, GRPCUnavailable, "a key set without a usable key"}) &&
+		yield(Row{KeySetMixed, Undecided, GRPCUnavailable, "a key set contains both secrets and public keys"}) &&
+		yield(Row{KeySetEmpty, Undecided, GRPCUnavailable, "a key set has no usable key"}) &&
 		yield(Row{KeySetUnavailable, Undecided, GRPCUnavailable, "a key set cannot be fetched"}) &&
 		yield(Row{KeySetURLNotAllowed, Undecided, GRPCUnavailable, "a key set's URL is not allowed"}) &&
 		yield(Row{DescriptorUnreadable, Undecided, GRPCFailedPrecond, "a .proto file, directory, pattern or descriptor set cannot be read"}) &&
@@ -224,7 +224,7 @@ func Table(yield func(Row) bool) {
 		yield(Row{ImportNotAllowed, Undecided, GRPCFailedPrecond, "a file or import is outside the import paths"}) &&
 		yield(Row{AnnotationUnreadable, Undecided, GRPCFailedPrecond, "an annotation cannot be read, or its schema is redefined"}) &&
 		yield(Row{PolicyFaulty, Refused, GRPCFailedPrecond, "lint found problems"}) &&
-		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports; such a policy never runs (A101)"}) &&
+		yield(Row{PolicyInvalid, Undecided, GRPCFailedPrecond, "the annotations have an error that jwtctl lint reports; such a policy is never used"}) &&
 		yield(Row{AccessUndecided, Undecided, GRPCUnavailable, "the answer depends on something that was not given"}) &&
 		yield(Row{FileNotPlain, Undecided, GRPCInternal, "the output is a link, directory, device or pipe"}) &&
 		yield(Row{FileFailed, Undecided, GRPCInternal, "a file or stream could not be read or written"}) &&

@@ -19,7 +19,7 @@ const (
 	TrustCA        Remedy = "trust its CA if it is your own"
 	UseHTTPS       Remedy = "use https, or accept the risk"
 	NameSources    Remedy = "pass .proto files as sources"
-	StartRotation  Remedy = "let rotation make one; it reports from when the key signs"
+	StartRotation  Remedy = "let rotation make one; it reports when the key starts to sign"
 	WriteElsewhere Remedy = "remove it, or write to another file"
 	RaiseMaxInput  Remedy = "use fewer files, a set without source info, or a higher limit"
 )

@@ -63,9 +63,9 @@ func (o *Options) Check(d command.Deps) error {
 	case s.maxStreams < 1 || s.maxStreams > math.MaxInt32:
 		return fault.New(fault.UsageError, "--max-streams", "must be between 1 and %d", math.MaxInt32)
 	case s.age < 0:
-		return fault.New(fault.UsageError, "--max-connection-age", "must not be negative (got %s)", s.age)
+		return fault.New(fault.UsageError, "--max-connection-age", "must not be negative (got %s)", quote.Duration(s.age))
 	case s.ageGrace < 0:
-		return fault.New(fault.UsageError, "--max-connection-age-grace", "must not be negative (got %s)", s.ageGrace)
+		return fault.New(fault.UsageError, "--max-connection-age-grace", "must not be negative (got %s)", quote.Duration(s.ageGrace))
 	case s.listen == s.upstream:
 		return fault.New(fault.UsageError, "--upstream", "%s is the same as --listen: the proxy would forward to itself", quote.Printable(s.upstream))
 	}

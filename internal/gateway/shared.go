@@ -57,9 +57,9 @@ func (o *sharedFlags) check() error {
 	case o.cachedTokens < 0:
 		return fault.New(fault.UsageError, "--cache-tokens", "must not be negative (got %d)", o.cachedTokens)
 	case o.drain < 0:
-		return fault.New(fault.UsageError, "--drain-timeout", "must not be negative (got %s)", o.drain)
+		return fault.New(fault.UsageError, "--drain-timeout", "must not be negative (got %s)", quote.Duration(o.drain))
 	case o.every <= 0:
-		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", o.every)
+		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", quote.Duration(o.every))
 	}
 	var metrics error
 	if o.metrics != "" {

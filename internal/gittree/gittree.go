@@ -131,11 +131,11 @@ func (t *Tree) write(ctx context.Context, into string, blobs []blob, ids io.Read
 	for _, b := range blobs {
 		header, err := r.ReadString('\n')
 		if err != nil {
-			return t.fail("git ended before %s", b.path)
+			return t.fail("git exited before it printed %s", b.path)
 		}
 		fields := strings.Fields(header) // id, "blob", size
 		if len(fields) != 3 || fields[0] != b.id {
-			return t.fail("git has no contents of %s", b.path)
+			return t.fail("git has no content for %s", b.path)
 		}
 		size, err := strconv.ParseInt(fields[2], 10, 64)
 		if left -= size; err != nil || left < 0 {
@@ -143,10 +143,10 @@ func (t *Tree) write(ctx context.Context, into string, blobs []blob, ids io.Read
 		}
 		text := make([]byte, size)
 		if _, err := io.ReadFull(r, text); err != nil {
-			return t.fail("git ended in %s", b.path)
+			return t.fail("git exited while it printed %s", b.path)
 		}
 		if _, err := r.Discard(1); err != nil {
-			return t.fail("git ended after %s", b.path)
+			return t.fail("git exited after it printed %s", b.path)
 		}
 		path := filepath.Join(into, filepath.FromSlash(b.path))
 		if err := files.MakeFolder(filepath.Dir(path)); err != nil {

@@ -163,7 +163,7 @@ func (o Options) check() error {
 		}
 	}
 	if o.RefreshLeeway < 0 || o.RefreshLeeway > MaxRefreshLeeway {
-		return fault.New(fault.UsageError, "refresh-leeway", "%s is not between 0s and %s", o.RefreshLeeway, MaxRefreshLeeway)
+		return fault.New(fault.UsageError, "refresh-leeway", "must be between 0s and %s (got %s)", quote.Duration(MaxRefreshLeeway), quote.Duration(o.RefreshLeeway))
 	}
 	if o.AutoLogin != "" && !seen[o.AutoLogin] {
 		return fault.New(fault.UsageError, "auto-login", "unknown user %q", quote.Shorten(o.AutoLogin))

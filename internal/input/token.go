@@ -31,7 +31,7 @@ func TokenStdin(d command.Deps) (string, error) {
 // as well, and refused as such (S30).
 func tokenText(data []byte, where string, err error) (string, error) {
 	if fault.CodeOf(err) == fault.FileTooLarge {
-		return "", fault.New(fault.LimitExceeded, where, "larger than %d bytes; a token has at most %d", maxToken, jws.MaxTokenBytes)
+		return "", fault.New(fault.LimitExceeded, where, "larger than %d bytes; the limit for a token is %d", maxToken, jws.MaxTokenBytes)
 	}
 	return string(data), err
 }
@@ -42,7 +42,7 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 	where := StdinName
 	switch {
 	case len(args) == 1 && args[0] != "-" && !strings.HasPrefix(args[0], "@"):
-		text, where = args[0], "the token"
+		text, where = args[0], "TOKEN"
 	case len(args) == 1 && args[0] != "-":
 		where = args[0][1:]
 		text, err = TokenFile(where)
@@ -56,7 +56,7 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 	token, err = UnwrapToken(text)
 	switch {
 	case err == nil && token == "" && len(args) == 1 && args[0] == "":
-		return "", "", fault.New(fault.UsageError, where, "must not be empty").WithHint("check for an unset variable in it")
+		return "", "", fault.New(fault.UsageError, where, "must not be empty").WithHint("if the value comes from a variable, check that the variable is set")
 	case err == nil && token == "":
 		return "", "", fault.New(fault.UsageError, where, "contains no token").WithHint("pipe a token in, as in jwtctl token --system | jwtctl inspect")
 	}
@@ -66,7 +66,7 @@ func ReadToken(d command.Deps, args []string) (token, text string, err error) {
 // CheckTokenArgument refuses a file name instead of a token.
 func CheckTokenArgument(args []string) error {
 	if len(args) == 1 && args[0] != "-" && settings.IsFile(args[0]) {
-		return fault.New(fault.UsageError, "the token", "%q is a file", quote.Shorten(args[0])).WithHint("to read the token from it, use %s", quote.Shell("@"+args[0]))
+		return fault.New(fault.UsageError, "TOKEN", "%q is a file", quote.Shorten(args[0])).WithHint("to read the token from it, use %s", quote.Shell("@"+args[0]))
 	}
 	return nil
 }

@@ -61,7 +61,7 @@ func NewHandler(p *Publisher, o HandlerOptions) (*Handler, error) {
 			WithHint("a path begins with a slash and needs no escaping, such as %s", DefaultPath)
 	}
 	if o.MaxAge < MinMaxAge || o.MaxAge > MaxMaxAge {
-		return nil, fault.New(fault.UsageError, "max-age", "%s is not between %s and %s", o.MaxAge, MinMaxAge, MaxMaxAge)
+		return nil, fault.New(fault.UsageError, "max-age", "must be between %s and %s (got %s)", quote.Duration(MinMaxAge), quote.Duration(MaxMaxAge), quote.Duration(o.MaxAge))
 	}
 	return &Handler{
 		publisher: p,

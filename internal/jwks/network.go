@@ -105,7 +105,7 @@ func (f *fetcher) checkAddress(ctx context.Context, _, address string, _ syscall
 	}
 	ip = ip.Unmap()
 	if ctx.Value(loopbackOnly{}) != nil && !ip.IsLoopback() {
-		return fault.New(fault.KeySetURLNotAllowed, "", "its name resolves to %s, but http is for this machine only", ip)
+		return fault.New(fault.KeySetURLNotAllowed, "", "its name resolves to %s, but plain http is only for this machine", ip)
 	}
 	if !f.network.AllowLinkLocal && isLinkLocal(ip) {
 		return fault.New(fault.KeySetURLNotAllowed, "", "its name resolves to %s, a link-local or metadata address", ip)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // How long remote keys are trusted (S22, S23).
@@ -120,7 +121,7 @@ func newRemote(where string, o RemoteOptions) (*Remote, error) {
 	case o.Refresh < 0 || o.Refresh > 0 && o.Refresh < Cooldown:
 		return nil, fault.New(fault.UsageError, "refresh interval", "%s; at least %s", o.Refresh, Cooldown)
 	case o.MaxStale < 0:
-		return nil, fault.New(fault.UsageError, "max stale", "must not be negative (got %s)", o.MaxStale)
+		return nil, fault.New(fault.UsageError, "max stale", "must not be negative (got %s)", quote.Duration(o.MaxStale))
 	}
 	o.Refresh = cmp.Or(o.Refresh, DefaultRefresh)
 	o.MaxStale = cmp.Or(o.MaxStale, DefaultMaxStale)

@@ -58,11 +58,11 @@ func (p Policy) Validate() error {
 	}
 	switch {
 	case p.Leeway < 0 || p.Leeway > MaxLeeway:
-		return fault.New(fault.UsageError, "leeway", "%s is not between 0 and %s", p.Leeway, MaxLeeway)
+		return fault.New(fault.UsageError, "leeway", "must be between 0 and %s (got %s)", quote.Duration(MaxLeeway), quote.Duration(p.Leeway))
 	case p.MaxAge < 0:
-		return fault.New(fault.UsageError, "max-age", "must not be negative (got %s)", p.MaxAge)
+		return fault.New(fault.UsageError, "max-age", "must not be negative (got %s)", quote.Duration(p.MaxAge))
 	case p.MaxLifetime < 0:
-		return fault.New(fault.UsageError, "max-lifetime", "must not be negative (got %s)", p.MaxLifetime)
+		return fault.New(fault.UsageError, "max-lifetime", "must not be negative (got %s)", quote.Duration(p.MaxLifetime))
 	case p.Limits.TokenBytes < 0 || p.Limits.HeaderBytes < 0 || p.Limits.Depth < 0:
 		return fault.New(fault.UsageError, "limits", "must not be negative")
 	}

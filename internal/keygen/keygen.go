@@ -44,7 +44,7 @@ func generate(r Request) (any, error) {
 	case keys.RS256, keys.RS384, keys.RS512, keys.PS256, keys.PS384, keys.PS512:
 		bits := cmp.Or(r.RSABits, DefaultRSABits)
 		if bits < keys.MinRSABits || bits > keys.MaxRSABits || bits%8 != 0 {
-			return nil, fault.New(fault.UsageError, "rsa-bits", "%d is not a multiple of 8 from %d to %d", bits, keys.MinRSABits, keys.MaxRSABits)
+			return nil, fault.New(fault.UsageError, "rsa-bits", "must be a multiple of 8 from %d to %d (got %d)", keys.MinRSABits, keys.MaxRSABits, bits)
 		}
 		return rsa.GenerateKey(rand.Reader, bits)
 	}

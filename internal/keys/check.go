@@ -88,7 +88,7 @@ func checkExponent(k *rsa.PrivateKey) *fault.Error {
 
 // errHalves is the error for a private key that does not match its public key.
 func errHalves() *fault.Error {
-	return fault.New(fault.KeyInvalid, "", "private and public half do not match")
+	return fault.New(fault.KeyInvalid, "", "the private and public halves do not match")
 }
 
 func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
@@ -109,11 +109,11 @@ func (k *Key) checkEC(p *ecdsa.PublicKey) *fault.Error {
 	}
 	d, err := private.Bytes()
 	if err != nil {
-		return fault.New(fault.KeyInvalid, "", "the private number is out of range")
+		return fault.New(fault.KeyInvalid, "", "the private value is out of range")
 	}
 	again, err := ecdsa.ParseRawPrivateKey(p.Curve, d)
 	if err != nil {
-		return fault.New(fault.KeyInvalid, "", "the private number is out of range")
+		return fault.New(fault.KeyInvalid, "", "the private value is out of range")
 	}
 	if derived, err := again.PublicKey.Bytes(); err != nil || string(derived) != string(point) {
 		return errHalves()

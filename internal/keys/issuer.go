@@ -27,9 +27,9 @@ func IssuerHint(token, configured string) string {
 	case strings.TrimSpace(token) == strings.TrimSpace(configured):
 		return differs("one has surrounding white space")
 	case "https://"+token == configured || "https://"+strings.TrimRight(token, "/") == strings.TrimRight(configured, "/"):
-		return differs("the token omits https://")
+		return differs("the token leaves out https://")
 	case token == "https://"+configured || strings.TrimRight(token, "/") == "https://"+strings.TrimRight(configured, "/"):
-		return differs("the configuration omits https://")
+		return differs("the configuration leaves out https://")
 	case strings.EqualFold(token, configured):
 		return differs("they differ only in case")
 	case withoutScheme(token) == withoutScheme(configured):

@@ -189,7 +189,7 @@ func (f *jwkFields) documentHint() string {
 	case f.has("jwks"):
 		return "the set is in the member jwks; use only that"
 	}
-	return "a JWK has a member kty, a JWKS a member keys"
+	return "a JWK has the member kty, a JWKS the member keys"
 }
 
 // coordinateBytes returns the length of the numbers of an elliptic curve key, or 0 for
@@ -224,7 +224,7 @@ func (f *jwkFields) material() (any, *fault.Error) {
 		}
 	}
 	if err != nil { // the error may quote the numbers
-		return nil, fault.New(fault.KeyInvalid, "", "its numbers do not form a valid key of type %s", f.kty)
+		return nil, fault.New(fault.KeyInvalid, "", "its values do not form a valid key of type %s", f.kty)
 	}
 	return f.permitted(raw), nil
 }

@@ -109,7 +109,7 @@ func formatHint(data []byte, source string) string {
 	case begins("\xef\xbb\xbf"):
 		return "it begins with a byte order mark; save it as UTF-8 without one"
 	case begins("["):
-		return "an array of JWKs is a JWKS as the member keys of an object: {\"keys\": […]}"
+		return "put an array of JWKs into an object to make a JWKS: {\"keys\": […]}"
 	case quote.IsToken(string(text[:min(len(text), 4)])) && !bytes.Contains(text, []byte(".")):
 		return "it looks like base64 of JSON, not a key; decode it first"
 	case quote.IsToken(string(text[:min(len(text), 4)])):

@@ -52,9 +52,9 @@ func (r Rules) Validate() error {
 	case r.Audiences != nil && len(r.Audiences) == 0, slices.Contains(r.Audiences, ""):
 		return fault.New(fault.UsageError, "audiences", "an audience is missing or empty").WithHint("leave them out to accept any")
 	case r.MaxLifetime < 0:
-		return fault.New(fault.UsageError, "max-lifetime", "must not be negative (got %s)", r.MaxLifetime)
+		return fault.New(fault.UsageError, "max-lifetime", "must not be negative (got %s)", quote.Duration(r.MaxLifetime))
 	case r.MaxAge < 0:
-		return fault.New(fault.UsageError, "max-age", "must not be negative (got %s)", r.MaxAge)
+		return fault.New(fault.UsageError, "max-age", "must not be negative (got %s)", quote.Duration(r.MaxAge))
 	}
 	return nil
 }

@@ -98,7 +98,7 @@ func (r setReader) present(members []strictjson.Member) []strictjson.Member {
 
 func errPublished(source, what string) *fault.Error {
 	return fault.New(fault.KeySetUnavailable, source, "publishes private key material (%s)", what).
-		WithHint("publish only public keys, such as jwtctl jwks prints, and replace the keys that leaked")
+		WithHint("publish only public keys, as printed by jwtctl jwks, and replace the keys that leaked")
 }
 
 // privateMember returns the name of a member that only a private or secret key has, or

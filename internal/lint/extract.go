@@ -97,7 +97,7 @@ func (p *pass) extractSigned(codec *jsonclaims.Codec, m *policy.Message, t *poli
 			open = append(open, c)
 		case !d.FromBearer && !valueOf(d).fits(codec, c.Field.Desc):
 			p.report(c.Field.Desc, nameAt(c.Field), cannotHoldHint,
-				"the claim %q of %s comes from %s of %s, but %s is %s, which cannot hold it: messages that leave it empty are not signed",
+				"the claim %q of %s comes from %s of %s, but %s is %s, which cannot hold it: messages that leave it empty cannot be signed",
 				c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc), policy.TypeName(c.Field.Desc))
 		}
 	}
@@ -161,7 +161,7 @@ func (p *pass) extractFromParents(m *policy.Message, open []policy.FieldClaim, p
 				continue
 			}
 			p.report(inner.Field.Desc, nameAt(inner.Field), "give it the same type, or another name",
-				"the claim %q of %s comes from %s (include_parent_claims) if %s is empty, but that is %s, which cannot hold it: the message is then not signed",
+				"the claim %q of %s comes from %s (include_parent_claims) if %s is empty, but that is %s, which cannot hold it: the message then cannot be signed",
 				inner.Name, label(m.Desc), label(outer.Field.Desc), label(inner.Field.Desc), policy.TypeName(inner.Field.Desc))
 		}
 	}

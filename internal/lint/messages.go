@@ -93,7 +93,7 @@ func claimOverridden(p *pass) {
 		for _, c := range p.claimsOf(m).List {
 			if d, decided := by[c.Name]; decided && !d.FromBearer && c.Field.Claim != policy.Extract {
 				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave the field empty when signing, or remove one of the two",
-					"the claim %q of %s comes from %s of %s, so a message with another value in %s is not signed",
+					"the claim %q of %s comes from %s of %s, so a message with another value in %s cannot be signed",
 					c.Name, label(m.Desc), d.Option, t.Desc.Name(), label(c.Field.Desc))
 			}
 		}
@@ -113,14 +113,14 @@ func claimFromBearer(p *pass) {
 			if d.FromBearer {
 				from[d.Claim] = d
 			} else if bearer, both := from[d.Claim]; both && !d.Default {
-				p.report(t.Desc, bearer.Pos, "remove one of the two, or let the method accept such bearer tokens only",
-					"the claim %q of %s is that of the bearer token and of %s: where the two differ, the message is not signed", d.Claim, label(m.Desc), d.Option)
+				p.report(t.Desc, bearer.Pos, "remove one of the two, or let the method accept only such bearer tokens",
+					"the claim %q of %s comes from both the bearer token and %s: if the two differ, the message cannot be signed", d.Claim, label(m.Desc), d.Option)
 			}
 		}
 		for _, c := range p.claimsOf(m).List {
 			if _, both := from[c.Name]; both && c.Field.Claim != policy.Extract {
 				p.report(c.Field.Desc, nameAt(c.Field), "use EXTRACT and leave the field empty when signing, or give the claim another name",
-					"the claim %q of %s comes from the bearer token (include_bearer_token_claim of %s), so a message with another value in %s is not signed",
+					"the claim %q of %s comes from the bearer token (include_bearer_token_claim of %s), so a message with another value in %s cannot be signed",
 					c.Name, label(m.Desc), t.Desc.Name(), label(c.Field.Desc))
 			}
 		}

@@ -78,7 +78,7 @@ func annotatedTwice(p *pass) {
 }
 
 func unknownEnumValue(p *pass) {
-	const hint = "use a value that the schema names, or a newer jwtctl"
+	const hint = "use a value that the schema defines, or a newer jwtctl"
 	p.rules(func(d protoreflect.Descriptor, r *policy.Rules) {
 		for i, m := range append(append([]policy.ModeValue(nil), r.Validate...), r.Sign...) {
 			if m.Mode.Known() && !(r.OnService && m.Mode == policy.ModeMessage) {

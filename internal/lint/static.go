@@ -46,7 +46,7 @@ func patternMatchesEverything(p *pass) {
 			return
 		}
 		if re, err := p.compile(c); err == nil && policy.MatchesEverything(re) {
-			p.report(d, c.Pattern.Pos, "say what the claim must look like; ^\\S+$ is any word",
+			p.report(d, c.Pattern.Pos, "describe what the claim must look like; ^\\S+$ matches any single word",
 				"the pattern of claim %q of %s matches everything: it only checks that the claim exists", c.Claim.Value, label(d))
 		}
 	})

@@ -54,10 +54,10 @@ func tokenInOneof(p *pass) {
 		}
 		result := "is neither signed nor accepted"
 		if f.Parent.BearerToken {
-			result = "is not signed"
+			result = "cannot be signed"
 		}
 		p.report(f.Desc, f.TokenPos, "move the token out of the oneof",
-			"the token %s is a member of the oneof %s: a message with another member of it set has no place for a token, and %s", label(f.Desc), oneof.Name(), result)
+			"the token %s is a member of the oneof %s: a message that sets another member has no place for a token, and %s", label(f.Desc), oneof.Name(), result)
 	})
 }
 

@@ -181,7 +181,7 @@ func (c *Codec) declared(desc protoreflect.MessageDescriptor, number protowire.N
 }
 
 func otherWireType(fd protoreflect.FieldDescriptor, wire protowire.Type) *fault.Error {
-	return fault.New(fault.MessageMalformed, string(fd.FullName()), "number %d has wire type %d, which is not that of the field: other readers would take it for the field", fd.Number(), wire)
+	return fault.New(fault.MessageMalformed, string(fd.FullName()), "number %d has wire type %d, which is not that of the field: other readers would take it to be the field", fd.Number(), wire)
 }
 
 // entries checks the map entries in wire, a message of desc: Go silently ignores a key or

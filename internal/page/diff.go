@@ -47,7 +47,7 @@ var tones = [...]string{
 // Diff writes a page about the changes between two versions of a policy.
 func Diff(w io.Writer, c Comparison, o Options) error {
 	p := newPrinter(o)
-	d := document{Title: cmp.Or(o.Title, "Changes of the JWT policy"), About: "From " + p.escape(c.OldName) + " to " + p.escape(c.NewName) + ": what changed, and what an attacker gains by it."}
+	d := document{Title: cmp.Or(o.Title, "JWT policy changes"), About: "From " + p.escape(c.OldName) + " to " + p.escape(c.NewName) + ": what changed, and what an attacker gains by it."}
 	v := versions{printer: p, Comparison: c, old: byName(c.Old.Sections(p.escape)), now: byName(c.New.Sections(p.escape)), cards: map[string]*card{}}
 	v.renames()
 	for i, change := range c.Changes { // so that facts can link to their cards

@@ -118,7 +118,7 @@ func Explain(w io.Writer, v *explain.View, o Options) error {
 	findings, errs := p.findings(o.Findings)
 	notes := p.rest(sections)
 	if errs > 0 {
-		d.Alert = "Invalid policy: no command runs with it, because lint finds errors (" + count(errs, "error") + ")."
+		d.Alert = "Invalid policy: sign, verify and proxy refuse it, because lint finds errors (" + count(errs, "error") + ")."
 	}
 	d.Groups = []group{
 		{ID: "open", Title: "Open methods", About: "Anyone may call these: they require no token.", Tone: explain.StyleWarn, Cards: open},

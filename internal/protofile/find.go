@@ -78,7 +78,7 @@ func (p importPaths) name(file string) (string, error) {
 		name = filepath.ToSlash(name)
 		for _, before := range p[:i] {
 			if info, err := before.root.Stat(name); err == nil && info.Mode().IsRegular() && !sameFile(info, file) {
-				return "", fault.New(fault.ImportNotAllowed, file, "its name %s is taken by %s, which is earlier in the import paths", name, filepath.Join(before.dir, name))
+				return "", fault.New(fault.ImportNotAllowed, file, "its name %s is taken by %s, which comes first in the import paths", name, filepath.Join(before.dir, name))
 			}
 		}
 		return name, nil
@@ -218,7 +218,7 @@ func notFound(arg string, dirs []string, err error) error {
 	}
 	f := fault.New(fault.DescriptorUnreadable, arg, "%w", files.Reason(err))
 	if slices.ContainsFunc(dirs, func(dir string) bool { return filepath.Clean(dir) != "." }) {
-		return f.WithHint("it is searched for in the current directory and in the -I directories: %s", strings.Join(dirs, ", "))
+		return f.WithHint("jwtctl searches the current directory and the -I directories: %s", strings.Join(dirs, ", "))
 	}
 	return f
 }

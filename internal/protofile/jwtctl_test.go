@@ -99,7 +99,7 @@ func TestA111_OwnSpellingIsStrict(t *testing.T) {
 	dir := testkit.Folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.Replace(string(testkit.Must(os.ReadFile("../../proto/"+descset.JwtctlFile))),
 		"message MethodOptions {", "message MethodOptions { string audience = 9;", 1),
 		"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; service S { rpc M(T) returns (T) { option (jwtctl.v1.method) = {validate: BEARER_TOKEN audience: "a"}; } } message T {}`})
-	refused(t, Sources{Protos: []string{dir}}, fault.AnnotationUnreadable, "the option holds field 9, which jwtctl.v1.MethodOptions does not have")
+	refused(t, Sources{Protos: []string{dir}}, fault.AnnotationUnreadable, "the option holds field 9, which this version of jwtctl does not know in jwtctl.v1.MethodOptions")
 	// A copy that stores the option elsewhere (S45).
 	moved := testkit.Folder(t, map[string]string{"jwtctl/v1/annotations.proto": strings.ReplaceAll(string(testkit.Must(os.ReadFile("../../proto/"+descset.JwtctlFile))), "51080", "51081"),
 		"a.proto": `syntax = "proto3"; package t; import "jwtctl/v1/annotations.proto"; message T {}`})

@@ -47,9 +47,9 @@ func scan(where string, text []byte) error {
 		case s.name > descset.MaxName:
 			reason = fmt.Sprintf("a name is longer than %d bytes", descset.MaxName)
 		case words > maxWords:
-			reason = fmt.Sprintf("more than %d words and signs in one file", maxWords)
+			reason = fmt.Sprintf("more than %d tokens in one file", maxWords)
 		case columns > maxColumns:
-			reason = "split long lines with many words"
+			reason = "a very long line; split it"
 		}
 		if reason != "" {
 			return descset.LimitExceeded(position(where, text, i), "%s", reason)

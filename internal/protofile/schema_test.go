@@ -285,12 +285,12 @@ func TestS45_RefusesOtherSchemas(t *testing.T) {
 		return strings.ReplaceAll(text, from, to)
 	}
 	tests := map[string]struct{ path, text, want string }{
-		"1080 is a string":              {"x.proto", options + `extend google.protobuf.FieldOptions { string mine = 1080; }`, "takes the place of kalix.field"},
-		"1080 in another package":       {"x.proto", `syntax = "proto3"; package acme; import "google/protobuf/descriptor.proto"; message O {} extend google.protobuf.ServiceOptions { O service = 1080; }`, "takes the place of kalix.service"},
-		"1080 within a message":         {"x.proto", options + `message Box { extend google.protobuf.MethodOptions { int32 mine = 1080; } }`, "takes the place of kalix.method"},
+		"1080 is a string":              {"x.proto", options + `extend google.protobuf.FieldOptions { string mine = 1080; }`, "which belongs to kalix.field"},
+		"1080 in another package":       {"x.proto", `syntax = "proto3"; package acme; import "google/protobuf/descriptor.proto"; message O {} extend google.protobuf.ServiceOptions { O service = 1080; }`, "which belongs to kalix.service"},
+		"1080 within a message":         {"x.proto", options + `message Box { extend google.protobuf.MethodOptions { int32 mine = 1080; } }`, "which belongs to kalix.method"},
 		"same name, a string":           {"kalix/annotations.proto", options + `extend google.protobuf.FieldOptions { string field = 1080; }`, "kalix.field: another schema"},
 		"other number":                  {"kalix/annotations.proto", change(annotations, "FieldOptions field = 1080", "FieldOptions field = 1090"), "kalix.field: another schema"},
-		"other extendee":                {"kalix/annotations.proto", options + `message FieldOptions {} extend google.protobuf.EnumOptions { FieldOptions field = 1080; }`, "takes the place of kalix.field"},
+		"other extendee":                {"kalix/annotations.proto", options + `message FieldOptions {} extend google.protobuf.EnumOptions { FieldOptions field = 1080; }`, "which belongs to kalix.field"},
 		"repeated":                      {"kalix/annotations.proto", change(annotations, "  MethodOptions method = 1080", "  repeated MethodOptions method = 1080"), "repeated kalix.MethodOptions"},
 		"jwt at another number":         {"kalix/annotations.proto", change(annotations, "JwtFieldOptions jwt = 2", "JwtFieldOptions jwt = 9"), "kalix.FieldOptions.jwt"},
 		"jwt with another name":         {"kalix/annotations.proto", change(annotations, "JwtServiceOptions jwt = 5", "JwtServiceOptions token = 5"), "kalix.ServiceOptions.token"},

@@ -28,7 +28,7 @@ func TestS51_RedefinedWellKnownType(t *testing.T) {
 			dir := testkit.Folder(t, map[string]string{tt.file: tt.text})
 			src := Sources{ImportPaths: []string{dir}, Protos: []string{filepath.Join(dir, tt.file)}}
 			if tt.bad {
-				refused(t, src, fault.DescriptorInvalid, "is not the type of that name")
+				refused(t, src, fault.DescriptorInvalid, "differs from the well-known type of that name")
 				return
 			}
 			if d := load(t, src).Message("google.protobuf.Duration"); d != nil && d.Fields().Len() != 2 {

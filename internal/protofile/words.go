@@ -134,7 +134,7 @@ func withSchemaHint(f *fault.Error, origin map[string]string) *fault.Error {
 	}
 	for _, name := range []string{"kalix/jwt.proto", "kalix/annotations.proto"} {
 		if path := origin[name]; path != "" && path != name+descset.BuiltinSuffix {
-			return f.WithHint("the schema comes from %s; jwtctl has a newer one built in: leave that directory out of -I", path)
+			return f.WithHint("the schema comes from %s; jwtctl has a newer one built in: remove that directory from -I", path)
 		}
 	}
 	return f

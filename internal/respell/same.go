@@ -36,10 +36,10 @@ func Same(before, after *policy.Policy) error {
 			if i < len(ok) {
 				got = strings.TrimSpace(ok[i])
 			}
-			return fault.New(fault.Internal, "the rewritten files", "their policy would be another: %s becomes %s", strings.TrimSpace(was[i]), got)
+			return fault.New(fault.Internal, "the rewritten files", "their policy would differ: %s would become %s", strings.TrimSpace(was[i]), got)
 		}
 	}
-	return fault.New(fault.Internal, "the rewritten files", "their policy would be another: %s is added", strings.TrimSpace(ok[len(was)]))
+	return fault.New(fault.Internal, "the rewritten files", "their policy would differ: %s would be added", strings.TrimSpace(ok[len(was)]))
 }
 
 // plain returns p without positions, in our spelling.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/keys"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // SignerSlack is how long a program may take from looking up the active key to signing
@@ -34,11 +35,11 @@ type Policy struct {
 func (p Policy) Check() error {
 	switch {
 	case p.Every < 0:
-		return fault.New(fault.UsageError, "every", "must not be negative (got %s)", p.Every)
+		return fault.New(fault.UsageError, "every", "must not be negative (got %s)", quote.Duration(p.Every))
 	case p.PublishWait < 0:
-		return fault.New(fault.UsageError, "publish-wait", "must not be negative (got %s)", p.PublishWait)
+		return fault.New(fault.UsageError, "publish-wait", "must not be negative (got %s)", quote.Duration(p.PublishWait))
 	case p.MaxTokenLife <= 0:
-		return fault.New(fault.UsageError, "max-token-life", "must be greater than 0 (got %s)", p.MaxTokenLife)
+		return fault.New(fault.UsageError, "max-token-life", "must be greater than 0 (got %s)", quote.Duration(p.MaxTokenLife))
 	}
 	return nil
 }

@@ -105,7 +105,7 @@ func kindOf(in Input) (string, error) {
 	}
 	root, err := mapping(in)
 	if err != nil && bytes.Contains(in.Text, []byte("{{")) {
-		return "", unreadable(in.Name, "has templates, but no comment \"# enable-template\" in its first 1024 bytes: the server reads them as text")
+		return "", unreadable(in.Name, "has templates, but no comment \"# enable-template\" in its first 1024 bytes: the server does not expand them")
 	}
 	if err != nil {
 		return "", err
@@ -122,7 +122,7 @@ func kindOf(in Input) (string, error) {
 	case child(root, "server") != nil || child(root, "web") != nil:
 		return "helm", nil
 	}
-	return "", unreadable(in.Name, "has neither global: nor server: nor services:")
+	return "", unreadable(in.Name, "has no global:, server: or services:")
 }
 
 func mapping(in Input) (*yaml.Node, error) {
@@ -235,7 +235,7 @@ func (c *Config) authorization(section *yaml.Node, d document) {
 	for key, n := range members(section) {
 		switch target := known[key.Value]; {
 		case target != nil && n.Kind != yaml.ScalarNode:
-			c.Problem = fmt.Errorf("%s is not a text", key.Value)
+			c.Problem = fmt.Errorf("%s is not a string", key.Value)
 		case target != nil:
 			*target = d.value(n)
 		case key.Value == "jwtKeyProvider":

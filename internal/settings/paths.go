@@ -24,7 +24,7 @@ func (s *Settings) checkValues(fs *pflag.FlagSet) error {
 		for _, value := range flagValues(f) {
 			switch {
 			case value == "":
-				failed = fault.New(fault.UsageError, "--"+f.Name, "must not be empty").WithHint("check for an unset variable in it")
+				failed = fault.New(fault.UsageError, "--"+f.Name, "must not be empty").WithHint("if the value comes from a variable, check that the variable is set")
 			case isPath:
 				failed = s.checkPath(fs, f.Name, value)
 			default:

@@ -16,7 +16,7 @@ func (s *state) charge(cost int) {
 		return
 	}
 	if *s.left -= cost; *s.left < 0 {
-		s.fail("it is too much work")
+		s.fail("it takes too much work")
 	}
 }
 

@@ -172,7 +172,7 @@ func (e *explainer) describeHeldRoles(held heldRoles) string {
 		}
 	}
 	if len(others) > 0 {
-		return "roles elsewhere only: " + strings.Join(others, ", ")
+		return "roles only elsewhere: " + strings.Join(others, ", ")
 	}
 	return "none"
 }

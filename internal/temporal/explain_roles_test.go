@@ -80,7 +80,7 @@ func TestTemporal4Permissions(t *testing.T) {
 		"wildcard":              {permissions: []any{"*:write"}, want: ineffective, reason: "no wildcards"},
 		"system":                {permissions: []any{"system:admin"}, want: ineffective, reason: "is temporal-system"},
 		"TEMPORAL-SYSTEM":       {permissions: []any{"TEMPORAL-SYSTEM:admin"}, want: ineffective, reason: "is temporal-system"},
-		"elsewhere":             {permissions: []any{"other:admin"}, want: []string{"role_missing"}, reason: "elsewhere only: other:admin"},
+		"elsewhere":             {permissions: []any{"other:admin"}, want: []string{"role_missing"}, reason: "only elsewhere: other:admin"},
 		"only the first colon":  {permissions: []any{"default:x:write"}, want: ineffective},
 		"useless, but enough":   {permissions: []any{"default:owner", "default:write"}, reason: "owner"},
 		"other claim":           {permissions: []any{"default:write"}, claim: "roles", want: []string{"role_missing"}, reason: `no claim "roles"`},

@@ -33,14 +33,14 @@ func (e *explainer) readAuthorization() {
 	}
 	if value == "" {
 		if e.api.Role() != "" {
-			e.fault(fault.TokenMissing, e.denialLog(), "the call carries no token")
+			e.fault(fault.TokenMissing, e.denialLog(), "the call has no token")
 		}
 		return
 	}
 	scheme, token, found := strings.Cut(value, " ")
 	switch {
 	case !found:
-		e.fault(fault.HeaderMalformed, "unexpected authorization token format", "the header is one word; it must be \"Bearer \" and the token")
+		e.fault(fault.HeaderMalformed, "unexpected authorization token format", "the header is one word; it must be \"Bearer \" followed by the token")
 		token = value
 	case !strings.EqualFold(scheme, "bearer"):
 		e.fault(fault.HeaderMalformed, "unexpected name in authorization token", "the header begins with %q, not with \"Bearer\"", quote.Shorten(scheme))

@@ -172,9 +172,9 @@ func (r Request) check() error {
 		return fault.New(fault.UsageError, "no-expiry", "the claims have exp")
 	case r.NoExpiry, r.TTL == 0 && r.Has("exp"):
 	case r.TTL < time.Second:
-		return fault.New(fault.UsageError, "ttl", "must be at least 1s (got %s)", r.TTL)
+		return fault.New(fault.UsageError, "ttl", "must be at least 1s (got %s)", quote.Duration(r.TTL))
 	case r.TTL > r.maxTTL():
-		return fault.New(fault.UsageError, "ttl", "%s is longer than %s", r.TTL, r.maxTTL()).WithHint(revocationHint)
+		return fault.New(fault.UsageError, "ttl", "must be at most %s (got %s)", quote.Duration(r.maxTTL()), quote.Duration(r.TTL)).WithHint(revocationHint)
 	}
 	if slices.Contains(r.Audience, "") {
 		return fault.New(fault.UsageError, "aud", "must not be empty")
@@ -258,7 +258,7 @@ func (r Request) checkClaims(claims []byte) error {
 	case life <= 0 && !has(r.Extra, "exp"):
 		return fault.New(fault.UsageError, "claims", "exp is in the past (%s)", utc(exp))
 	case life > r.maxTTL():
-		return fault.New(fault.UsageError, r.source("exp"), "exp (%s) is more than %s away", utc(exp), r.maxTTL()).
+		return fault.New(fault.UsageError, r.source("exp"), "exp (%s) is more than %s away", utc(exp), quote.Duration(r.maxTTL())).
 			WithHint(revocationHint)
 	}
 	return nil

@@ -23,10 +23,10 @@ func TestA42_EveryFault(t *testing.T) {
 message N { string x = 1 [(kalix.field).jwt.claim = INCLUDE]; }`, policytest.Setup{})
 	_, err := w.Verify("M", `{"tok":$({"sub":"alice","amount":5,"fine":"yes","n":[{"x":"a"},{"x":"b"},{"x":"c"}]}),
 		"user":"bob","amount":"6","fine":"yes","n":[{"x":"z"},{"x":"b"},{"x":"z"}],"gone":"g"}`, nil)
-	want := `user: claim "sub": the field is not equal to the claim
-amount: the field is not equal to the claim
-n[0].x: the field is not equal to the claim
-n[2].x: the field is not equal to the claim
+	want := `user: claim "sub": the field does not equal the claim
+amount: the field does not equal the claim
+n[0].x: the field does not equal the claim
+n[2].x: the field does not equal the claim
 gone: the token has no claim "gone"`
 	if err == nil || err.Error() != want {
 		t.Errorf("got\n%v\nwant\n%s", err, want)

@@ -32,7 +32,7 @@ func checkOneStatic(c object, s *plan.StaticClaim) error {
 	case s.Pattern != nil && len(value) > MaxClaimText:
 		return fault.New(fault.StaticClaimMismatch, "", "the claim %q has %d bytes; patterns are matched against at most %d", quote.Shorten(s.Claim), len(value), MaxClaimText)
 	case s.Pattern != nil && !matches(s, value):
-		return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern as a whole", quote.Shorten(s.Claim))
+		return fault.New(fault.StaticClaimMismatch, "", "the claim %q does not match the pattern, which must match all of it", quote.Shorten(s.Claim))
 	}
 	if lacks, some := missingValue(value, s.Values); some && s.Pattern == nil {
 		return fault.New(fault.StaticClaimMismatch, "", "the claim %q must contain %q", quote.Shorten(s.Claim), quote.Shorten(lacks))

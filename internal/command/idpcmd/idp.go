@@ -208,10 +208,10 @@ func (o options) check() error {
 		return err
 	}
 	if o.ttl < time.Second || o.ttl > maxTTL {
-		return fault.New(fault.UsageError, "--ttl", "%s is not between 1s and %s", o.ttl, maxTTL)
+		return fault.New(fault.UsageError, "--ttl", "must be between 1s and %s (got %s)", quote.Duration(maxTTL), quote.Duration(o.ttl))
 	}
 	if o.reuse < 0 || o.reuse > idp.MaxRefreshLeeway {
-		return fault.New(fault.UsageError, "--refresh-leeway", "%s is not between 0s and %s", o.reuse, idp.MaxRefreshLeeway)
+		return fault.New(fault.UsageError, "--refresh-leeway", "must be between 0s and %s (got %s)", quote.Duration(idp.MaxRefreshLeeway), quote.Duration(o.reuse))
 	}
 	return nil
 }

@@ -105,9 +105,9 @@ func (v *verifyFlags) checkStdin() error {
 	}
 	switch {
 	case flag != "" && v.tokenFromStdin:
-		return fault.New(fault.UsageError, flag, "cannot read stdin twice: the token comes from there").WithHint("to read the token from a file, use @FILE")
+		return fault.New(fault.UsageError, flag, "cannot read stdin twice: the token is read from it").WithHint("to read the token from a file, use @FILE")
 	case flag == "--jwks" && slices.ContainsFunc(v.keys.Files, isStdin):
-		return fault.New(fault.UsageError, flag, "cannot read stdin twice: --key comes from there")
+		return fault.New(fault.UsageError, flag, "cannot read stdin twice: --key reads it")
 	}
 	return nil
 }

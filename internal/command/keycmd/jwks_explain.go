@@ -87,7 +87,7 @@ func explainSets(d command.Deps, o jwksOptions, all []keyVerdict, picked []keys.
 	if o.keys.KeyID != "" {
 		for i := range all {
 			if j := &all[i]; j.Used && !o.isPicked(*j, picked) {
-				j.Used, j.Reason = false, "--kid picks another key"
+				j.Used, j.Reason = false, "--kid selects another key"
 			}
 		}
 	}

@@ -91,7 +91,7 @@ func checkRSABits(cmd *cobra.Command, o keygenOptions) error {
 		return fault.New(fault.UsageError, "--rsa-bits", "%s keys have a fixed size", o.alg).WithHint("use --alg RS256 for an RSA key")
 	}
 	if o.rsaBits == 0 && cmd.Flags().Changed("rsa-bits") {
-		return fault.New(fault.UsageError, "--rsa-bits", "0 is not a multiple of 8 from %d to %d", keys.MinRSABits, keys.MaxRSABits)
+		return fault.New(fault.UsageError, "--rsa-bits", "must be a multiple of 8 from %d to %d (got 0)", keys.MinRSABits, keys.MaxRSABits)
 	}
 	return nil
 }
@@ -152,7 +152,7 @@ func checkPublicOut(path string, force bool) error {
 		return nil
 	}
 	if console.HasPrivateKey(path) {
-		return fault.New(fault.FileExists, path, "holds a private key; refusing to overwrite it with a public key").
+		return fault.New(fault.FileExists, path, "contains a private key; refusing to overwrite it with a public key").
 			WithHint("use another file for --public-out")
 	}
 	err := files.CheckTarget(path, force)
@@ -240,7 +240,7 @@ func writeNew(ctx context.Context, d command.Deps, req keygen.Request, out keyge
 // keygenToStdout prints the private key, but to a terminal only if forced (S6).
 func keygenToStdout(d command.Deps, o keygenOptions, req keygen.Request, out keygen.Output) error {
 	if o.format == "json" {
-		return fault.New(fault.UsageError, "--format", "json is the report on a key file, but -o - prints the key itself")
+		return fault.New(fault.UsageError, "--format", "--format json reports on a key file, but -o - prints the key itself")
 	}
 	if d.System.OutTTY && !o.force {
 		return fault.New(fault.UsageError, "-o", "refusing to print a private key to a terminal").WithHint("use --force to print it anyway")

@@ -79,13 +79,13 @@ func (o *serveOptions) register(fs *pflag.FlagSet) {
 // check refuses flags that are invalid whatever the keys are.
 func (o serveOptions) check() error {
 	if o.maxAge < jwks.MinMaxAge || o.maxAge > jwks.MaxMaxAge {
-		return fault.New(fault.UsageError, "--max-age", "%s is not between %s and %s", o.maxAge, jwks.MinMaxAge, jwks.MaxMaxAge)
+		return fault.New(fault.UsageError, "--max-age", "must be between %s and %s (got %s)", quote.Duration(jwks.MinMaxAge), quote.Duration(jwks.MaxMaxAge), quote.Duration(o.maxAge))
 	}
 	if err := command.CheckListen(o.listen); err != nil {
 		return err
 	}
 	if o.every <= 0 {
-		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", o.every)
+		return fault.New(fault.UsageError, "--reload-interval", "must be greater than 0 (got %s)", quote.Duration(o.every))
 	}
 	_, err := jwks.NewHandler(nil, jwks.HandlerOptions{Path: o.path, MaxAge: o.maxAge})
 	return err

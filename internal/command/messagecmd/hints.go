@@ -19,7 +19,7 @@ func notAFile(command, arg string) error {
 		return fault.New(fault.UsageError, command, "expected a file name, got the message itself").
 			WithHint("to pass it on stdin: echo '{…}' | jwtctl %s -", command)
 	case quote.IsToken(arg) && strings.Count(arg, ".") >= 1 && !strings.HasSuffix(arg, ".json"):
-		return fault.New(fault.UsageError, command, "expected the file of a message, got a token").
+		return fault.New(fault.UsageError, command, "expected a message file, got a token").
 			WithHint("check a token with jwtctl inspect, or pass the bearer token of a call with --bearer")
 	}
 	return nil

@@ -101,7 +101,7 @@ func (f *messageFlags) checkStdin(inputs []string) error {
 	if n < 2 {
 		return nil
 	}
-	return fault.New(fault.UsageError, "-", "stdin can be read only once")
+	return fault.New(fault.UsageError, "-", "stdin can only be read once")
 }
 
 // bearerToken returns the token given by --bearer.
@@ -147,7 +147,7 @@ func expand(d command.Deps, name string, args []string) ([]string, error) {
 	seen := map[string]bool{}
 	for _, path := range list {
 		if path == "-" && seen[path] {
-			return nil, fault.New(fault.UsageError, "-", "stdin can be read only once")
+			return nil, fault.New(fault.UsageError, "-", "stdin can only be read once")
 		}
 		seen[path] = true
 	}
@@ -164,7 +164,7 @@ func readMessage(d command.Deps, path string) (data []byte, err error) {
 		data, err = files.Read(path, limit, fault.FileFailed)
 	}
 	if fault.CodeOf(err) == fault.FileTooLarge {
-		return nil, fault.New(fault.LimitExceeded, path, "larger than %d bytes; a message has at most %d", limit, message.MaxBytes)
+		return nil, fault.New(fault.LimitExceeded, path, "larger than %d bytes; the limit for a message is %d", limit, message.MaxBytes)
 	}
 	return data, err
 }

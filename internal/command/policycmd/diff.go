@@ -152,7 +152,7 @@ func (o diffOptions) invalid(err error, old *oldVersion) error {
 		return invalid.Err
 	}
 	return fault.Map(invalid.Err, func(f *fault.Error) error {
-		return &fault.Error{Code: f.Code, What: "--against " + o.against, Reason: "the old version has errors, so it never ran: " + old.withRevision(f.Error()), Hint: "compare with a version without errors"}
+		return &fault.Error{Code: f.Code, What: "--against " + o.against, Reason: "the old version has lint errors, so it never ran: " + old.withRevision(f.Error()), Hint: "compare with a version without errors"}
 	})
 }
 

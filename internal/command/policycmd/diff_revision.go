@@ -57,7 +57,7 @@ func loadRevision(ctx context.Context, d command.Deps, o diffOptions, rev string
 	}
 	old.ImportPaths, old.Protos = slices.DeleteFunc(old.ImportPaths, r.isMissing), slices.DeleteFunc(old.Protos, r.isMissing)
 	if n == 0 || !slices.ContainsFunc(append(slices.Clone(old.Protos), old.Sets...), r.hasFile) {
-		return nil, fault.New(fault.FileFailed, o.against, "has none of the compared paths").WithHint("name a revision or paths that are in both versions")
+		return nil, fault.New(fault.FileFailed, o.against, "contains none of the compared paths").WithHint("name a revision or paths that are in both versions")
 	}
 	version := &oldVersion{dir: dir, source: o.against, top: git.Up(), missingModules: git.MissingModules}
 	if tree != nil {

@@ -85,7 +85,7 @@ func runExplain(ctx context.Context, d command.Deps, names []string, o explainOp
 		return err
 	}
 	if n, _, _ := finding.Count(lint.Errors(p)); n > 0 {
-		d.Warn("invalid policy, which sign, verify and proxy refuse: jwtctl lint lists its errors (%d)", n)
+		d.Warn("the policy is invalid, so sign, verify and proxy refuse it: jwtctl lint lists its errors (%d)", n)
 	}
 	var text bytes.Buffer
 	switch o.format {

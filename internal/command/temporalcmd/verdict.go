@@ -25,7 +25,7 @@ func printVerdict(d command.Deps, v temporal.Verdict) error {
 	}
 	if v.RequiredRole != "" {
 		fmt.Fprintf(&b, "  needs  %s or more, %s\n", v.RequiredRole, scopeText(v))
-		held := "no role that counts here"
+		held := "no role that applies here"
 		if len(v.HeldRoles) > 0 {
 			held = quote.Printable(strings.Join(v.HeldRoles, ", "))
 		}

@@ -40,8 +40,8 @@ func (o tokenOptions) keyHint() string {
 	if o.plain {
 		who = "a service accepts"
 	}
-	return who + " only tokens signed by a key of its key set: name that key with --key FILE, such as the " + input.DefaultKeyFile +
-		" in the directory where jwtctl serve runs. Without any key yet: jwtctl keygen, then jwtctl serve for the server to read"
+	return who + " only tokens signed by a key of its key set: pass that key with --key FILE, such as the " + input.DefaultKeyFile +
+		" in the directory where jwtctl serve runs. If you have no key yet, run jwtctl keygen, then jwtctl serve for the server to read it"
 }
 
 // minted is a token with related facts.

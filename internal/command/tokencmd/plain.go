@@ -63,7 +63,7 @@ func (o *tokenOptions) readClaims(d command.Deps) error {
 	case source == "":
 		return fault.New(fault.UsageError, "--claims", "must not be empty").WithHint("use --claims FILE, or - for stdin")
 	case source == "-" && slices.Contains(o.keys.Files, "-"):
-		return fault.New(fault.UsageError, "--claims", "cannot read stdin twice: --key comes from there")
+		return fault.New(fault.UsageError, "--claims", "cannot read stdin twice: --key reads it")
 	case source == "-":
 		source = input.StdinName
 		data, err = files.ReadAll(d.System.In, source, jws.MaxTokenBytes, fault.FileFailed)

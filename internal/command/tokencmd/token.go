@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/fault"
 	"github.com/jwtctl/jwtctl/internal/files"
 	"github.com/jwtctl/jwtctl/internal/input"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/token"
 )
@@ -160,10 +161,10 @@ func (o tokenOptions) request(file *settings.Settings, now time.Time) (token.Req
 		return token.Request{}, err
 	}
 	if o.maxTTL <= 0 {
-		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "must be greater than 0 (got %s)", o.maxTTL)
+		return token.Request{}, fault.New(fault.UsageError, "--max-ttl", "must be greater than 0 (got %s)", quote.Duration(o.maxTTL))
 	}
 	if o.subject == "" {
-		return token.Request{}, fault.New(fault.UsageError, "--sub", "must not be empty").WithHint("the server logs it as the caller; leave the flag out for %q", "jwtctl")
+		return token.Request{}, fault.New(fault.UsageError, "--sub", "must not be empty").WithHint("the server logs it as the caller; leave out the flag to use %q", "jwtctl")
 	}
 	extra, sources, err := o.extra(file)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/jws"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 )
 
 // checkConfigLeeway refuses a leeway that no check accepts (S37).
@@ -22,7 +23,7 @@ func checkConfigLeeway(d command.Deps, r *configReport) {
 		return
 	}
 	if leeway, err := time.ParseDuration(text[0]); err == nil && (leeway < 0 || leeway > jws.MaxLeeway) {
-		r.fail("", fault.New(fault.ConfigInvalid, d.Settings.Position("leeway"), "%s is not between 0 and %s", leeway, jws.MaxLeeway))
+		r.fail("", fault.New(fault.ConfigInvalid, d.Settings.Position("leeway"), "must be between 0 and %s (got %s)", quote.Duration(jws.MaxLeeway), quote.Duration(leeway)))
 	}
 }
 

@@ -74,7 +74,7 @@ func runDemo(ctx context.Context, deps command.Deps, run Run) (err error) {
 			return err
 		}
 	}
-	return d.Print("\n%s\n", d.OutStyles().Good("All steps worked. Nothing is left behind."))
+	return d.Print("\n%s\n", d.OutStyles().Good("All steps worked. The temporary directory has been removed."))
 }
 
 // temporalTour generates, serves, mints, checks and rotates.

@@ -118,7 +118,7 @@ func printFound(d command.Deps, f *scaffold.Found) {
 func renderConfig(f *scaffold.Found) string {
 	var b strings.Builder
 	w := configWriter{out: &b}
-	w.comment("jwtctl.yaml: settings of jwtctl in this directory and below. Paths are relative to this file.",
+	w.comment("jwtctl.yaml: settings for jwtctl in this directory and below. Paths are relative to this file.",
 		"Check it with jwtctl config check.")
 	w.comment("", ".proto files with JWT annotations, and their import directories.")
 	if len(f.Protos)+len(f.Sets) == 0 {
@@ -134,7 +134,7 @@ func renderConfig(f *scaffold.Found) string {
 	w.keySets(f)
 	w.messages(f)
 	w.comment("", "Clock tolerance for exp, nbf and iat.", "leeway: 30s")
-	w.comment("", "Any flag can be set here, under the key that its help names.", "lint: {strict: true}")
+	w.comment("", "Any flag can be set here, under the key shown in its help.", "lint: {strict: true}")
 	return b.String()
 }
 
@@ -184,7 +184,7 @@ func (w *configWriter) text(s string) string {
 }
 
 func (w *configWriter) keys(f *scaffold.Found) {
-	w.comment("", "Keys; the first that fits signs. A key signs and verifies the tokens of its issuer.",
+	w.comment("", "Keys. The first one that fits signs. A key signs and verifies the tokens of its issuer.",
 		"A secret belongs in a variable, never in this file.")
 	if len(f.Issuers) > 0 {
 		quoted := make([]string, len(f.Issuers))

@@ -18,6 +18,7 @@ import (
 	"github.com/jwtctl/jwtctl/internal/keys"
 	"github.com/jwtctl/jwtctl/internal/plan"
 	"github.com/jwtctl/jwtctl/internal/policy"
+	"github.com/jwtctl/jwtctl/internal/quote"
 	"github.com/jwtctl/jwtctl/internal/settings"
 	"github.com/jwtctl/jwtctl/internal/sign"
 	"github.com/jwtctl/jwtctl/internal/verify"
@@ -70,7 +71,7 @@ type LoadOptions struct {
 // Load reads descriptors and keys, and compiles the policy.
 func (f *Flags) Load(ctx context.Context, d command.Deps, clock func() time.Time, o LoadOptions) (*Policy, error) {
 	if f.Leeway < 0 || f.Leeway > jws.MaxLeeway {
-		return nil, fault.New(fault.UsageError, "--leeway", "%s is not between 0 and %s", f.Leeway, jws.MaxLeeway)
+		return nil, fault.New(fault.UsageError, "--leeway", "must be between 0 and %s (got %s)", quote.Duration(jws.MaxLeeway), quote.Duration(f.Leeway))
 	}
 	set, err := f.Protos.Load(ctx, d)
 	if err != nil {
