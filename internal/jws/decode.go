@@ -3,6 +3,7 @@ package jws
 import (
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jwtctl/jwtctl/internal/fault"
@@ -73,7 +74,11 @@ func decode(text string, l Limits) (*Decoded, *fault.Error) {
 	if d.Encrypted {
 		return d, nil
 	}
-	if d.Payload, err = r.decode("payload", parts[1]); err != nil {
+	d.Payload, err = r.decode("payload", parts[1])
+	if isUnencoded(d.Header) && (err != nil || checkObject(d.Payload) != nil) {
+		d.Payload, err = []byte(parts[1]), nil
+	}
+	if err != nil {
 		return nil, err
 	}
 	if len(parts) == 3 {
@@ -98,6 +103,12 @@ func beginsObject(text string) bool {
 	head, _ := base64.RawURLEncoding.DecodeString(text) // up to the first dot
 	inside, isObject := strings.CutPrefix(strings.TrimLeft(string(head), space), "{")
 	return strings.HasPrefix(text, "ey") || isObject && strings.HasPrefix(strings.TrimLeft(inside, space), `"`)
+}
+
+// isUnencoded reports whether the payload of a token with these members in its header is
+// not in base64url (RFC 7797 section 3).
+func isUnencoded(header []strictjson.Member) bool {
+	return slices.ContainsFunc(header, func(m strictjson.Member) bool { return m.Name == "b64" && string(m.Value) == "false" })
 }
 
 // isOpaque reports whether text could be a token of RFC 6750 section 2.1, or one with

@@ -26,6 +26,7 @@ func TestDecodeVerifiesNothing(t *testing.T) {
 		"no alg":                  {b64(`{"kid":1}`) + "." + payload + signature, "claims"},
 		"crit":                    {b64(`{"alg":"RS256","crit":["x"],"x":1}`) + "." + payload + signature, "claims"},
 		"b64 false":               {b64(`{"alg":"RS256","b64":false,"crit":["b64"]}`) + "." + payload + signature, "claims"},
+		"b64 false, plain text":   {b64(`{"alg":"RS256","b64":false,"crit":["b64"]}`) + ".plain words!" + signature, "payload"},
 		"nested":                  {b64(`{"alg":"RS256","cty":"JWT"}`) + "." + b64(good) + signature, "payload"},
 		"text":                    {b64(`{"alg":"RS256"}`) + "." + b64("not json") + signature, "payload"},
 		"bytes":                   {b64(`{"alg":"RS256"}`) + "." + b64("\xff\x00") + signature, "payload"},
@@ -88,7 +89,11 @@ func TestDecodeVerifiesNothing(t *testing.T) {
 			}
 		})
 	}
-	d, err := Decode(good+disclosures+good, Limits{})
+	d, err := Decode(b64(`{"alg":"RS256","b64":false,"crit":["b64"]}`)+".abcd"+signature, Limits{})
+	if err != nil || string(d.Payload) != "abcd" {
+		t.Errorf("an unencoded payload: %+v, %v", d, err)
+	}
+	d, err = Decode(good+disclosures+good, Limits{})
 	if err != nil || d.KeyBinding != good || d.Disclosures[0].Name != "given_name" || string(d.Disclosures[0].Value) != `"Ana"` || d.Disclosures[1].Name != "" {
 		t.Errorf("got %+v, %v", d, err)
 	}
