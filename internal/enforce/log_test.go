@@ -48,7 +48,7 @@ func TestLogGivesTheReason(t *testing.T) {
 		typ, kid      string // the required type; the id of the configured key
 		want          string
 	}{
-		"another scheme": {authorization: "canary x", want: "a required token is missing"},
+		"wrong scheme":   {authorization: "canary x", want: "a required token is missing"},
 		"no scheme":      {authorization: "canary", want: `has no scheme, want \"Bearer TOKEN\"`},
 		"one part":       {authorization: "Bearer canary", want: "has 1 part, want 3 (header.payload.signature)"},
 		"duplicate name": {authorization: "Bearer eyJhbGciOiJFUzI1NiIsImNhbmFyeSI6MSwiY2FuYXJ5IjoyfQ.e30.AA", want: "not a valid compact JWS"},

@@ -40,7 +40,7 @@ func HoldBadTokens(t *testing.T, start Start) {
 	s.idle(t)
 	for _, method := range bearerMethods {
 		if got := s.Send(t, method, s.Token(policytest.GoodClaims), nil); got.Code != codes.OK {
-			t.Errorf("%s, a good token: %v", method, got)
+			t.Errorf("%s, valid token: %v", method, got)
 		}
 	}
 }
@@ -77,11 +77,11 @@ func HoldNoMessage(t *testing.T, start Start) {
 	token := s.Token(policytest.GoodClaims)
 	methods := s.Set.Services()[0].Methods()
 	if methods.Len() != 4*3*2 {
-		t.Fatalf("%d methods", methods.Len())
+		t.Fatalf("got %d methods, want 24", methods.Len())
 	}
 	for i := range methods.Len() {
 		m := methods.Get(i)
-		for name, body := range map[string]io.Reader{"headers that end the stream": nil, "half-closed at once": io.MultiReader()} {
+		for name, body := range map[string]io.Reader{"headers with END_STREAM": nil, "half-closed at once": io.MultiReader()} {
 			got, err := s.Post(t.Context(), string(m.Name()), token, body)
 			own := s.Counts && !m.IsStreamingClient() && got.Code == codes.Internal && strings.Contains(got.Text, "cardinality violation") && got.Body == 0
 			if want := (Outcome{Code: codes.Unauthenticated, Text: "Message token is missing"}); err != nil || got != want && !own {
@@ -95,7 +95,7 @@ func HoldNoMessage(t *testing.T, start Start) {
 		_, _ = more.Write(Frame(nil)[:1]) // the headers are sent, and no message ever is
 		cancel()
 		if err := <-ended; err == nil {
-			t.Errorf("%s, headers alone: answered", m.Name())
+			t.Errorf("%s, only headers: got a response", m.Name())
 		}
 	}
 	s.Client.CloseIdleConnections()
@@ -136,12 +136,12 @@ func HoldLateFirstMessage(t *testing.T, start Start) {
 			_, requests, _ := s.State()
 			if wait < time.Hour {
 				if got.err != nil || got.Code != codes.OK || requests != 1 {
-					t.Errorf("%s, in time: %v, %v; the handler had %d requests", method, got.Outcome, got.err, requests)
+					t.Errorf("%s, in time: got %v, %v, %d requests at the handler", method, got.Outcome, got.err, requests)
 				}
 				continue
 			}
 			if want := (Outcome{Code: codes.Unauthenticated, Text: "Bearer token is not valid"}); got.err != nil || got.Outcome != want || requests != 0 {
-				t.Errorf("%s, late: %v, %v; the handler had %d requests", method, got.Outcome, got.err, requests)
+				t.Errorf("%s, late: got %v, %v, %d requests at the handler", method, got.Outcome, got.err, requests)
 			}
 		}
 	}
@@ -181,7 +181,7 @@ func HoldDepth(t *testing.T, start Start) {
 			got := s.Send(t, method, "", message)
 			_, requests, _ := s.State()
 			if got.Code != want || want == malformed.Code && want != s.Undecoded && got != malformed || (requests != before) != (want == codes.OK) {
-				t.Errorf("%s, %d deep: %v; the handler had %d requests", method, row.depth, got, requests-before)
+				t.Errorf("%s, %d deep: got %v, %d requests at the handler", method, row.depth, got, requests-before)
 			}
 		}
 	}
@@ -202,7 +202,7 @@ func (s *Service) hold(t *testing.T, c policytest.CallCase, own bool) {
 	}
 	callsNow, gotNow, logNow := s.State()
 	if passed := gotNow - got; passed > c.Passed || c.Status == 0 && passed != c.Passed || c.Passed == 0 && callsNow != calls && !own {
-		t.Errorf("%s: the service got %d requests in %d calls", name, passed, callsNow-calls)
+		t.Errorf("%s: %d requests in %d calls reached the service", name, passed, callsNow-calls)
 	}
 	if line := logNow[len(log):]; c.Status != 0 && !own && !strings.Contains(line, "code="+string(c.Code)) {
 		t.Errorf("%s: logged %q", name, line)

@@ -126,7 +126,7 @@ func (s *Target) Send(t *testing.T, method, token string, message []byte) Outcom
 func (s *Target) idle(t *testing.T) {
 	t.Helper()
 	if calls, got, _ := s.State(); calls != 0 || got != 0 {
-		t.Errorf("the handlers had %d calls, %d requests", calls, got)
+		t.Errorf("%d calls with %d requests reached the handlers", calls, got)
 	}
 }
 

@@ -95,16 +95,16 @@ func (w *World) BadBearers() []BadBearer {
 		{"none", "", u, "Bearer token expected", fault.TokenMissing},
 		{"malformed", "a.b.c", u, invalid, fault.TokenMalformed},
 		{"expired", w.Token(`{"iss":"me","role":"admin","exp":1769859599}`), u, invalid, fault.TokenExpired},
-		{"not yet", w.Token(`{"iss":"me","role":"admin","nbf":1769863200}`), u, invalid, fault.TokenNotYetValid},
+		{"not yet valid", w.Token(`{"iss":"me","role":"admin","nbf":1769863200}`), u, invalid, fault.TokenNotYetValid},
 		{"wrong issuer", w.Token(`{"iss":"you","role":"admin"}`), u, "Bearer token from wrong issuer", fault.IssuerNotAllowed},
 		{"wrong key id", sign(Key(w.TB, keys.ES256, keys.Attributes{ID: "other"}), GoodClaims), u, invalid, fault.KeyNotFound},
 		{"wrong algorithm", sign(Key(w.TB, keys.EdDSA, keys.Attributes{ID: "test"}), GoodClaims), u, invalid, fault.AlgorithmNotAllowed},
 		{"no algorithm", "eyJhbGciOiJub25lIn0." + payload + ".", u, invalid, fault.AlgorithmNotAllowed},
 		{"signature", head + "." + payload + "." + flip(signature), u, invalid, fault.SignatureInvalid},
-		{"of another key", sign(stranger, GoodClaims), u, invalid, fault.SignatureInvalid},
+		{"unknown key", sign(stranger, GoodClaims), u, invalid, fault.SignatureInvalid},
 		{"wrong claim", w.Token(`{"iss":"me","role":"user"}`), d, "Bearer token does not contain required claims", fault.StaticClaimMismatch},
-		{"claims alike", w.Token(`{"iss":"me","role":"admin","Dept":"a","dept":"b"}`), u, invalid, fault.TokenMalformed},
-		{"issuer of no string", w.Token(`{"iss":["me"],"role":"admin"}`), u, invalid, fault.InvalidClaim},
+		{"claims that differ in case", w.Token(`{"iss":"me","role":"admin","Dept":"a","dept":"b"}`), u, invalid, fault.TokenMalformed},
+		{"issuer not a string", w.Token(`{"iss":["me"],"role":"admin"}`), u, invalid, fault.InvalidClaim},
 	}
 }
 
@@ -136,9 +136,9 @@ func authorizations(token string) map[string]struct {
 		"joined, with a space": {[]string{"authorization", "Bearer " + token + ", Bearer " + token}, malformed},
 		"binary":               {[]string{"authorization-bin", "Bearer " + token}, missing},
 		"no scheme":            {[]string{"authorization", token}, missing},
-		"another scheme":       {[]string{"authorization", "Basic " + token}, missing},
+		"wrong scheme":         {[]string{"authorization", "Basic " + token}, missing},
 		"double space":         {[]string{"authorization", "Bearer  " + token}, malformed},
-		"space at the end":     {[]string{"authorization", "Bearer " + token + " x"}, malformed},
+		"trailing text":        {[]string{"authorization", "Bearer " + token + " x"}, malformed},
 		"only the scheme":      {[]string{"authorization", "Bearer"}, missing},
 		"proxy-authorization":  {[]string{"proxy-authorization", "Bearer " + token}, missing},
 	}
@@ -177,9 +177,9 @@ func (w *World) CallCases() []CallCase {
 	}
 	all = append(all,
 		CallCase{Name: "unknown", Method: "Nope", Status: fault.GRPCUnimplemented, Text: "Unknown method", Code: fault.MethodUnknown},
-		CallCase{Name: "in another case", Method: "who", Status: fault.GRPCUnimplemented, Text: "Unknown method", Code: fault.MethodUnknown},
-		CallCase{Name: "its own token", Method: "CheckMine", Metadata: bearer(good), Requests: []string{`{}`, `{"sub":"alice"}`}, Passed: 2},
-		CallCase{Name: "another's token", Method: "CheckMine", Metadata: bearer(good), Requests: []string{`{}`, `{"sub":"mallory"}`}, Status: fault.GRPCPermissionDenied, Text: "Message is not what its token says", Code: fault.ClaimMismatch, Passed: 1},
+		CallCase{Name: "wrong case", Method: "who", Status: fault.GRPCUnimplemented, Text: "Unknown method", Code: fault.MethodUnknown},
+		CallCase{Name: "claims of the bearer token", Method: "CheckMine", Metadata: bearer(good), Requests: []string{`{}`, `{"sub":"alice"}`}, Passed: 2},
+		CallCase{Name: "claims of another user", Method: "CheckMine", Metadata: bearer(good), Requests: []string{`{}`, `{"sub":"mallory"}`}, Status: fault.GRPCPermissionDenied, Text: "Message is not what its token says", Code: fault.ClaimMismatch, Passed: 1},
 		CallCase{Name: "no message", Method: "CheckMine", Metadata: bearer(good), Status: fault.GRPCUnauthenticated, Text: "Message token is missing", Code: fault.TokenMissing},
 	)
 	return append(all, w.messageCases()...)
@@ -192,19 +192,19 @@ func (w *World) messageCases() (all []CallCase) {
 	good := `{"user":"bob","tok":"` + w.Token(SignedClaims) + `"}`
 	head, _, _ := strings.Cut(w.Token(SignedClaims), ".")
 	bad := map[string]CallCase{
-		"no token":         {Requests: []string{`{"user":"bob"}`}, Status: u, Text: "Message token is missing", Code: fault.TokenMissing},
-		"malformed token":  {Requests: []string{`{"tok":"` + head + `"}`}, Status: u, Text: notValid, Code: fault.TokenMalformed},
-		"expired token":    {Requests: []string{`{"tok":"` + w.Token(`{"iss":"maker","role":"r","exp":1}`) + `"}`}, Status: u, Text: notValid, Code: fault.TokenExpired},
-		"wrong issuer":     {Requests: []string{`{"tok":"` + w.Token(`{"iss":"other","role":"r"}`) + `"}`}, Status: u, Text: notValid, Code: fault.IssuerNotAllowed},
-		"no issuer":        {Requests: []string{`{"tok":"` + w.Token(`{"role":"r"}`) + `"}`}, Status: u, Text: notValid, Code: fault.IssuerNotAllowed},
-		"no static claim":  {Requests: []string{`{"tok":"` + w.Token(`{"iss":"maker"}`) + `"}`}, Status: d, Text: notSaid, Code: fault.StaticClaimMismatch},
-		"no such claim":    {Requests: []string{`{"user":"bob","tok":"` + w.Token(`{"iss":"maker","role":"r"}`) + `"}`}, Status: d, Text: notSaid, Code: fault.ClaimMissing},
-		"another value":    {Requests: []string{strings.Replace(good, "bob", "eve", 1)}, Status: d, Text: notSaid, Code: fault.ClaimMismatch},
-		"an extract":       {Requests: []string{`{"n":"8","tok":"` + w.Token(SignedClaims) + `"}`}, Status: d, Text: notSaid, Code: fault.ClaimMismatch},
-		"no message":       {Status: u, Text: "Message token is missing", Code: fault.TokenMissing},
-		"a good message":   {Requests: []string{good}, Passed: 1},
-		"filled in":        {Requests: []string{`{"raw":{"x":"mine"},"tok":"` + w.Token(SignedClaims) + `"}`}, Passed: 1},
-		"a bearer as well": {Requests: []string{good}, Metadata: []string{"authorization", "Bearer x"}, Passed: 1},
+		"no token":               {Requests: []string{`{"user":"bob"}`}, Status: u, Text: "Message token is missing", Code: fault.TokenMissing},
+		"malformed token":        {Requests: []string{`{"tok":"` + head + `"}`}, Status: u, Text: notValid, Code: fault.TokenMalformed},
+		"expired token":          {Requests: []string{`{"tok":"` + w.Token(`{"iss":"maker","role":"r","exp":1}`) + `"}`}, Status: u, Text: notValid, Code: fault.TokenExpired},
+		"wrong issuer":           {Requests: []string{`{"tok":"` + w.Token(`{"iss":"other","role":"r"}`) + `"}`}, Status: u, Text: notValid, Code: fault.IssuerNotAllowed},
+		"no issuer":              {Requests: []string{`{"tok":"` + w.Token(`{"role":"r"}`) + `"}`}, Status: u, Text: notValid, Code: fault.IssuerNotAllowed},
+		"no static claim":        {Requests: []string{`{"tok":"` + w.Token(`{"iss":"maker"}`) + `"}`}, Status: d, Text: notSaid, Code: fault.StaticClaimMismatch},
+		"missing claim":          {Requests: []string{`{"user":"bob","tok":"` + w.Token(`{"iss":"maker","role":"r"}`) + `"}`}, Status: d, Text: notSaid, Code: fault.ClaimMissing},
+		"wrong value":            {Requests: []string{strings.Replace(good, "bob", "eve", 1)}, Status: d, Text: notSaid, Code: fault.ClaimMismatch},
+		"wrong value to extract": {Requests: []string{`{"n":"8","tok":"` + w.Token(SignedClaims) + `"}`}, Status: d, Text: notSaid, Code: fault.ClaimMismatch},
+		"no message":             {Status: u, Text: "Message token is missing", Code: fault.TokenMissing},
+		"valid message":          {Requests: []string{good}, Passed: 1},
+		"filled in":              {Requests: []string{`{"raw":{"x":"mine"},"tok":"` + w.Token(SignedClaims) + `"}`}, Passed: 1},
+		"with a bearer token":    {Requests: []string{good}, Metadata: []string{"authorization", "Bearer x"}, Passed: 1},
 	}
 	for _, kind := range []string{"Check", "CheckClient", "CheckServer", "CheckBidi"} {
 		for name, c := range bad {

@@ -46,7 +46,7 @@ func NewLab(tb testing.TB, rt *rapid.T, o SchemaOptions) *Lab {
 	compiled, err := Compile(p, nil)
 	if err != nil {
 		if l.Schema.Hazard == NoHazard {
-			rt.Fatalf("lint refuses a policy without faults: %v\n%s", err, l.Schema.Text)
+			rt.Fatalf("lint refuses a valid policy: %v\n%s", err, l.Schema.Text)
 		}
 		return nil
 	}
@@ -85,7 +85,7 @@ func (l *Lab) give(filler *Filler) {
 		}
 	}
 	if _, err := proto.Marshal(g.Message); err != nil {
-		l.Fatalf("what was signed cannot be encoded: %v\n%s", err, l.Schema.Text)
+		l.Fatalf("a signed message cannot be encoded: %v\n%s", err, l.Schema.Text)
 	}
 	l.Given = append(l.Given, g)
 }
@@ -132,7 +132,7 @@ func (l *Lab) Accept(wire []byte, bearer *jws.Verified) ([]byte, *dynamicpb.Mess
 	}
 	out, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
-		l.Fatalf("what passed cannot be encoded: %v\n%s", err, l.Schema.Text)
+		l.Fatalf("an accepted message cannot be encoded: %v\n%s", err, l.Schema.Text)
 	}
 	return out, m, nil
 }

@@ -153,10 +153,10 @@ xargs -0 cp -P --parents -t "`+hooks+`"; cd "`+hooks+`"; git init -q; git add -A
 		name, change string
 		log          []string // of the hooks that refuse; nil if the commit is made
 	}{
-		{"a good message", `sed -i 's/a gift/urgent/' requests/book.json`, nil},
-		{"a file of no interest", `echo >>README.md`, nil},
-		{"a tampered message", tampered, []string{"jwtctl verify....", "hook id: jwtctl-verify\n- exit code: 1\n", "FAIL  requests/book.json: cents: claim_mismatch"}},
-		{"a dropped annotation", dropped, []string{"hook id: jwtctl-lint\n- exit code: 1\n", "hook id: jwtctl-verify\n- exit code: 3\n"}},
+		{"valid message", `sed -i 's/a gift/urgent/' requests/book.json`, nil},
+		{"unrelated file", `echo >>README.md`, nil},
+		{"tampered message", tampered, []string{"jwtctl verify....", "hook id: jwtctl-verify\n- exit code: 1\n", "FAIL  requests/book.json: cents: claim_mismatch"}},
+		{"dropped annotation", dropped, []string{"hook id: jwtctl-lint\n- exit code: 1\n", "hook id: jwtctl-verify\n- exit code: 3\n"}},
 	} {
 		out, ok := script(t, dir, c.change+" && git commit -q -a -m x")
 		if ok != (c.log == nil) {

@@ -32,7 +32,7 @@ func Golden(tb testing.TB, path, got string) {
 		File(tb, path, got)
 	}
 	if want := Read(tb, path); got != want {
-		tb.Errorf("go test -update writes this file:\n%s", diff.Diff(path, []byte(want), "now", []byte(got)))
+		tb.Errorf("the golden file differs, go test -update writes it:\n%s", diff.Diff(path, []byte(want), "now", []byte(got)))
 	}
 }
 

@@ -28,10 +28,10 @@ func TestWebRefusesBadBearerTokens(t *testing.T) {
 	}{
 		{"none", "", http.StatusUnauthorized, "16"},
 		{"malformed", "Bearer a.b", http.StatusUnauthorized, "16"},
-		{"another scheme", "Basic " + good, http.StatusUnauthorized, "16"},
+		{"wrong scheme", "Basic " + good, http.StatusUnauthorized, "16"},
 		{"signature", "Bearer " + good[:len(good)-6] + "AAAAAA", http.StatusUnauthorized, "16"},
 		{"expired", "Bearer " + r.Token(`{"iss":"me","role":"admin","exp":1769774400}`), http.StatusUnauthorized, "16"},
-		{"not yet", "Bearer " + r.Token(`{"iss":"me","role":"admin","nbf":1969774400}`), http.StatusUnauthorized, "16"},
+		{"not yet valid", "Bearer " + r.Token(`{"iss":"me","role":"admin","nbf":1969774400}`), http.StatusUnauthorized, "16"},
 		{"issuer", "Bearer " + r.Token(`{"iss":"you","role":"admin"}`), http.StatusUnauthorized, "16"},
 		{"static claim", "Bearer " + r.Token(`{"iss":"me","role":"user"}`), http.StatusForbidden, "7"},
 	} {
@@ -230,7 +230,7 @@ func TestWebAllowsOriginsThatAreNamed(t *testing.T) {
 		{"none named", nil, app, false, false},
 		{"named", []string{app}, app, true, true},
 		{"another", []string{app}, "https://evil.example", false, false},
-		{"another scheme", []string{app}, "http://app.example.com", false, false},
+		{"other scheme", []string{app}, "http://app.example.com", false, false},
 		{"another port", []string{app}, app + ":8443", false, false},
 		{"longer", []string{app}, app + ".evil.example", false, false},
 		{"below", []string{app}, "https://x.app.example.com", false, false},

@@ -49,11 +49,11 @@ func HoldWireTypes(t *testing.T, start grpctest.Start) {
 	s := start(t, grpctest.Setup{Source: policytest.EveryField, Policy: jwtpolicy.Registry(registry(t))})
 	good, cases := s.WireCases()
 	if len(cases) < 500 {
-		t.Fatalf("%d cases", len(cases))
+		t.Fatalf("only %d cases", len(cases))
 	}
 	for _, method := range methods {
 		if got := s.Send(t, method, "", good); got.Code != codes.OK {
-			t.Fatalf("%s, a good request: %v", method, got)
+			t.Fatalf("%s, valid request: %v", method, got)
 		}
 	}
 	_, _, whole := s.State()
@@ -67,7 +67,7 @@ func HoldWireTypes(t *testing.T, start grpctest.Start) {
 			switch {
 			case got.Code == codes.InvalidArgument || inEntry && got.Code == codes.PermissionDenied:
 				if callsNow != calls || requestsNow != requests || got.Body != 0 {
-					t.Errorf("%s, %s: %v; the handler had %d calls", method, c.Name, got, callsNow-calls)
+					t.Errorf("%s, %s: got %v, %d calls at the handler", method, c.Name, got, callsNow-calls)
 				}
 			case inEntry && got.Code == codes.OK && (c.Place != "claim map entry" || last == whole):
 				passed[c.Place]++
@@ -76,5 +76,5 @@ func HoldWireTypes(t *testing.T, start grpctest.Start) {
 			}
 		}
 	}
-	t.Logf("%d cases on 4 kinds of method; passed as Go reads them: %v", len(cases), passed)
+	t.Logf("%d cases on 4 kinds of method; accepted, as Go reads them: %v", len(cases), passed)
 }
