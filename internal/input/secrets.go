@@ -139,6 +139,9 @@ func (p Passphrase) New(d command.Deps, file string) ([]byte, error) {
 	if err != nil {
 		return nil, fault.New(fault.UsageError, "--passphrase", "no passphrase given").WithHint("pass it with --passphrase env:NAME or @FILE; on a terminal, jwtctl asks")
 	}
+	if len(first) == 0 { // a key without a passphrase would not be encrypted
+		return nil, fault.New(fault.UsageError, "--passphrase", "no passphrase typed")
+	}
 	second, err := prompt(d, "Repeat passphrase: ")
 	if err != nil || subtle.ConstantTimeCompare(first, second) != 1 {
 		return nil, fault.New(fault.UsageError, "--passphrase", "the passphrases do not match")
