@@ -239,8 +239,8 @@ func (f *jwkFields) permitted(material any) any {
 }
 
 // numbers returns the members that make up the key, and their values. It requires strict
-// base64url for each, the full length of coordinates (RFC 7518 section 6.2.1), no leading
-// zeros in RSA numbers (section 6.3.1), and of the private members of an RSA key all, none
+// base64url for each, the full length of coordinates (RFC 7518 section 6.2.1), no
+// needless zeros in RSA numbers (section 6.3.1), and of the private members of an RSA key all, none
 // or only d (section 6.3.2).
 func (f *jwkFields) numbers() (map[string]strictjson.Value, map[string]*big.Int, *fault.Error) {
 	names := map[string][]string{"EC": {"x", "y"}, "OKP": {"x"}, "RSA": {"n", "e"}, "oct": {"k"}}[f.kty]
@@ -267,7 +267,9 @@ func (f *jwkFields) numbers() (map[string]strictjson.Value, map[string]*big.Int,
 	return found, decoded, nil
 }
 
-// number returns the number in the member called name.
+// number returns the number in the member called name. An RSA number may begin with the
+// zero byte that keeps it positive in Java's BigInteger.toByteArray: RFC 7518 section
+// 6.3.1.1 warns of it, and some issuers publish it.
 func (f *jwkFields) number(name string) ([]byte, *fault.Error) {
 	if !f.has(name) {
 		return nil, fault.New(fault.KeyInvalid, "", "has no %s", name)
@@ -278,6 +280,9 @@ func (f *jwkFields) number(name string) ([]byte, *fault.Error) {
 	}
 	number, err := base64.RawURLEncoding.Strict().DecodeString(text)
 	exact := f.coordinateBytes()
+	if f.kty == "RSA" && len(number) > 1 && number[0] == 0 && number[1] >= 0x80 {
+		number = number[1:]
+	}
 	switch {
 	case err != nil || strings.ContainsAny(text, "\r\n"): // Go's decoder skips these
 		return nil, fault.New(fault.KeyInvalid, "", "%s is not base64url without padding", name)

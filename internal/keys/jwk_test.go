@@ -45,6 +45,30 @@ func checkRows(t *testing.T, rows map[string]jwkRow) {
 	}
 }
 
+// TestReadsSignBytes: a key set whose RSA numbers are those of Java's toByteArray has the
+// same keys as one without the sign bytes.
+func TestReadsSignBytes(t *testing.T) {
+	for form, jwk := range map[string]members{"public": publicJWK(t, "RSA"), "private": jwkOf(t, "RSA")} {
+		signed := jwk
+		for _, name := range []string{"n", "e", "d", "p", "q", "dp", "dq", "qi"} {
+			if jwk[name] != nil {
+				number := jwk.number(name).Bytes()
+				if number[0] >= 0x80 {
+					number = append([]byte{0}, number...)
+				}
+				signed = signed.with(name, b64(number))
+			}
+		}
+		want, got := mustParse(t, jwk.without("kid").text()), mustParse(t, signed.without("kid").text())
+		if !got.SameMaterial(want) || got.ID() != want.ID() || got.CanSign() != want.CanSign() {
+			t.Errorf("%s: got another key, %s, want %s", form, got.ID(), want.ID())
+		}
+		if text := string(testkit.Must(got.JWK())); text != string(testkit.Must(want.JWK())) {
+			t.Errorf("%s: written with sign bytes: %s", form, text)
+		}
+	}
+}
+
 // TestS10_ChecksECNumbers: valid and invalid points, coordinates and private numbers of each curve.
 func TestS10_ChecksECNumbers(t *testing.T) {
 	for _, curve := range []string{"P-256", "P-384", "P-521"} {
@@ -168,7 +192,9 @@ func TestS10_ChecksRSANumbers(t *testing.T) {
 		"n of 8200 bits":        {public.with("n", bits(8200)), fault.KeyWeak},
 		"n of 65536 bits":       {public.with("n", bits(65536)), fault.KeyWeak},
 		"even n":                {public.with("n", b64(new(big.Int).Lsh(big.NewInt(3), 2047).Bytes())), fault.KeyInvalid},
-		"n with a leading zero": {public.with("n", b64(append([]byte{0}, public.number("n").Bytes()...))), fault.KeyInvalid},
+		"n with a sign byte":    {public.with("n", b64(append([]byte{0}, public.number("n").Bytes()...))), ""},
+		"n with two zero bytes": {public.with("n", b64(append([]byte{0, 0}, public.number("n").Bytes()...))), fault.KeyInvalid},
+		"needless zero byte":    {public.with("n", b64(append([]byte{0}, new(big.Int).SetBit(new(big.Int).Rsh(public.number("n"), 1), 0, 1).Bytes()...))), fault.KeyInvalid},
 		"n = 0":                 {public.with("n", "AA"), fault.KeyInvalid},
 		"empty n":               {public.with("n", ""), fault.KeyInvalid},
 		"no n":                  {public.without("n"), fault.KeyInvalid},
