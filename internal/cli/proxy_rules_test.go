@@ -61,8 +61,8 @@ func TestProxyWarnsOfLooserChecks(t *testing.T) {
 		t.Errorf("a smaller leeway is reported as weaker\n%s", r.err.String())
 	}
 	testkit.File(t, file, settings("1m", "false"))
-	r.eventuallyLogs(`change=check-loosened subject="every token" detail="every token is checked less: leeway was 5s, now is 1m0s"`)
-	r.eventuallyLogs(`detail="every message is checked less: refuse_unknown_fields was true, now is false"`)
+	r.eventuallyLogs(`change=check-loosened subject="every token" detail="every token is checked less strictly: leeway was 5s, now is 1m0s"`)
+	r.eventuallyLogs(`detail="every message is checked less strictly: refuse_unknown_fields was true, now is false"`)
 	kept.eventuallyLogs("leeway was 5s, now is 1m0s; tokens that have expired")
 	if strings.Count(kept.err.String(), "policy reloaded") != 1 {
 		t.Errorf("the refused policy is in force\n%s", kept.err.String())
