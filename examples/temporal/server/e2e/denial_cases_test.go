@@ -129,7 +129,7 @@ func faultCases(e *explainer) []denialCase {
 		"no signature": "Bearer " + good[:strings.LastIndex(good, ".")+1], "cut": "Bearer " + good[:len(good)-4],
 		"expired": with(map[string]any{"exp": at(-time.Hour)}), "expired by seconds": with(map[string]any{"exp": at(-2 * time.Second)}),
 		"exp is a string": with(map[string]any{"exp": fmt.Sprint(at(time.Hour))}), "exp is null": headedText(e, `{"sub":"","exp":null}`),
-		"no exp": with(map[string]any{"exp": nil}), "exp is 0": with(map[string]any{"exp": 0}), "expmust not be negative (got )": with(map[string]any{"exp": -1}),
+		"no exp": with(map[string]any{"exp": nil}), "exp is 0": with(map[string]any{"exp": 0}), "exp is negative": with(map[string]any{"exp": -1}),
 		"fractional exp": with(map[string]any{"exp": float64(at(time.Hour)) + 0.7}), "exp in milliseconds": with(map[string]any{"exp": at(time.Hour) * 1000}),
 		"exp beyond int64": with(map[string]any{"exp": 1e300}), "exp beyond float64": headedText(e, `{"sub":"","exp":1e400}`),
 		"iat in the future": with(map[string]any{"iat": at(time.Hour)}), "iat in a minute": with(map[string]any{"iat": at(time.Minute)}),
