@@ -47,11 +47,11 @@ func startUpstream(t testing.TB, w *policytest.World, o ...grpc.ServerOption) *u
 }
 
 func (u *upstream) handle(_ any, ss grpc.ServerStream) error {
-	u.calls.Add(1)
 	full, _ := grpc.MethodFromServerStream(ss)
 	md, _ := metadata.FromIncomingContext(ss.Context())
 	u.mu.Lock()
 	u.md = md
+	u.calls.Add(1) // after md: whoever waits for the call reads its metadata
 	serve := u.serve
 	u.mu.Unlock()
 	if serve != nil {
