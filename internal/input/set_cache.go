@@ -37,10 +37,10 @@ func (c *SetCache) getOrOpen(id string, opened func() (keys.Set, error)) (keys.S
 
 // EndLoad ends a load. If it was refused, its sets are dropped; otherwise they are fetched
 // before a token needs them.
-func (c *SetCache) EndLoad(inForce bool) {
+func (c *SetCache) EndLoad(accepted bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if inForce {
+	if accepted {
 		c.current = c.loading
 		for _, set := range c.current {
 			if remote, isRemote := set.(*jwks.Remote); isRemote {

@@ -39,7 +39,7 @@ type part struct {
 // after, for all kinds of methods. S88, S63.
 //
 // If the first message of a call were exempt (internal/verify.Call.Request ignoring the
-// error of bearerCounts while c.requests is 1), this would fail after 0, 1 and 26
+// error of checkBearerTime while c.requests is 1), this would fail after 0, 1 and 26
 // schedules with seeds 3, 2 and 1.
 func TestS88_NothingIsDeliveredAfterTheExpiryWhateverTheSchedule(t *testing.T) {
 	t.Parallel()

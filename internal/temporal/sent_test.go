@@ -28,7 +28,7 @@ func TestSentBy(t *testing.T) {
 		"x=y":                                         "Bearer x=y",
 	} {
 		if got := ParseAuthHeader(text).Value; got != want {
-			t.Errorf("SentBy(%q) = %q, want %q", text, got, want)
+			t.Errorf("ParseAuthHeader(%q) = %q, want %q", text, got, want)
 		}
 	}
 }
