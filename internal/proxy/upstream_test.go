@@ -51,7 +51,7 @@ func (u *upstream) handle(_ any, ss grpc.ServerStream) error {
 	md, _ := metadata.FromIncomingContext(ss.Context())
 	u.mu.Lock()
 	u.md = md
-	u.calls.Add(1) // after md: whoever waits for the call reads its metadata
+	u.calls.Add(1) // after md: tests that wait for the call read its metadata
 	serve := u.serve
 	u.mu.Unlock()
 	if serve != nil {
