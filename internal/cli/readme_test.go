@@ -8,6 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -41,6 +42,24 @@ func TestReadme(t *testing.T) {
 		if have, want := normal(got), normal(steps[i].output); have != want {
 			t.Errorf("$ %s\ngot:\n%s\nthe README shows:\n%s", steps[i].command, have, want)
 		}
+	}
+}
+
+// TestReadmeBeginsWithTwoCommands: after the first transcript, the README shows the two
+// commands for a fresh machine: one for the main job, one for the tests.
+func TestReadmeBeginsWithTwoCommands(t *testing.T) {
+	t.Parallel()
+	all := blocksOf(testkit.Read(t, "../../README.md"))
+	if len(all) < 2 || all[0].info != "console" || all[1].info != "sh" {
+		t.Fatal("the README does not begin with a transcript and commands")
+	}
+	var commands []string
+	for line := range strings.Lines(all[1].text) {
+		command, _, _ := strings.Cut(line, "#")
+		commands = append(commands, strings.TrimSpace(command))
+	}
+	if want := []string{"make demo", "make test"}; !slices.Equal(commands, want) {
+		t.Errorf("got %q, want %q", commands, want)
 	}
 }
 
