@@ -96,7 +96,7 @@ environment variable or in jwtctl.yaml; the help of each flag names both in
 brackets. A flag overrides the variable, and the variable overrides the file.
 
 jwtctl uses the nearest jwtctl.yaml in this or a parent directory; paths in it
-are relative to it. A file that other users can write to is ignored unless
+are relative to it. A file that other users can write to is refused unless
 --config names it. Keys given by a flag or variable replace keys: and key_sets:
 in the file.`
 
