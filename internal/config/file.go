@@ -192,11 +192,11 @@ func (c *File) entryPosition(list string, line, i int) string {
 // the folder of the configuration may be reached through links.
 func (c *File) MessageOf(path string) *MessageEntry {
 	dir := filepath.Dir(c.Path)
-	home, err := realPath(dir)
+	home, err := files.RealPath(dir)
 	if err != nil {
 		return nil
 	}
-	actual, err := realPath(path)
+	actual, err := files.RealPath(path)
 	if err != nil {
 		return nil
 	}
@@ -215,15 +215,6 @@ func (c *File) MessageOf(path string) *MessageEntry {
 		}
 	}
 	return nil
-}
-
-// realPath returns the absolute path of a file without links.
-func realPath(path string) (string, error) {
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(absolute)
 }
 
 // AsFault adds a position in the file to a usage fault.

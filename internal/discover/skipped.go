@@ -25,13 +25,13 @@ func (t *Tree) Skipped() []string { return t.skipped }
 // scanFolders records an annotated file of each folder. It searches the target of a link if
 // that is not below t's folder, which has been searched.
 func (t *Tree) scanFolders(ctx context.Context, folders []string) {
-	home, err := realPath(t.dir)
+	home, err := files.RealPath(t.dir)
 	if err != nil {
 		return
 	}
 	p := skippedScan{tree: t, ctx: ctx, home: home}
 	for _, dir := range folders {
-		target, err := realPath(dir)
+		target, err := files.RealPath(dir)
 		if info, failed := os.Lstat(dir); err != nil || failed != nil || info.Mode()&fs.ModeSymlink != 0 && within(home, target) {
 			continue
 		}
@@ -76,15 +76,6 @@ func (p *skippedScan) visit(name string, d fs.DirEntry, err error) error {
 		}
 	}
 	return nil
-}
-
-// realPath returns path without links, absolute.
-func realPath(path string) (string, error) {
-	absolute, err := filepath.Abs(path)
-	if err != nil {
-		return "", err
-	}
-	return filepath.EvalSymlinks(absolute)
 }
 
 // within reports whether path is dir or below it.

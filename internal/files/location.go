@@ -34,3 +34,12 @@ func PathOf(location string, code fault.Code) (string, error) {
 	}
 	return filepath.FromSlash(path), nil
 }
+
+// RealPath returns the absolute path of an existing file, without links.
+func RealPath(path string) (string, error) {
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(absolute)
+}
