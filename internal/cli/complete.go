@@ -75,9 +75,9 @@ func endingsOf(name string) ([]string, cobra.ShellCompDirective) {
 func wordsOf(d command.Deps, name string) func(cmd *cobra.Command) []string {
 	switch name {
 	case "alg":
-		return func(*cobra.Command) []string { return texts(keys.Algorithms()) }
+		return func(*cobra.Command) []string { return settings.Words(keys.Algorithms()) }
 	case "role":
-		return func(*cobra.Command) []string { return texts(temporal.Roles()) }
+		return func(*cobra.Command) []string { return settings.Words(temporal.Roles()) }
 	case "api":
 		return func(*cobra.Command) (list []string) {
 			for _, api := range temporal.Newest().APIs() {
@@ -106,13 +106,6 @@ func wordsOf(d command.Deps, name string) func(cmd *cobra.Command) []string {
 		return func(cmd *cobra.Command) []string { return annotated(cmd, d, true) }
 	}
 	return nil
-}
-
-func texts[T ~string](list []T) (out []string) {
-	for _, one := range list {
-		out = append(out, string(one))
-	}
-	return out
 }
 
 // annotated returns the methods that validate or sign, or the types with tokens, in the

@@ -55,3 +55,12 @@ func CompleteChoices(cmd *cobra.Command) {
 		}
 	})
 }
+
+// Words returns list as strings, for ChoiceVar and Complete.
+func Words[T ~string](list []T) []string {
+	words := make([]string, len(list))
+	for i, one := range list {
+		words[i] = string(one)
+	}
+	return words
+}

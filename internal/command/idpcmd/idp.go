@@ -99,21 +99,13 @@ func (o *options) register(fs *pflag.FlagSet) {
 	fs.StringArrayVar(&o.clients, "client", nil, "client `ID[:SECRET]`; without a secret it must use PKCE; repeatable")
 	fs.StringArrayVar(&o.redirects, "redirect", nil, "`URL` that --client may redirect to; a loopback URL without a port allows any port; repeatable")
 	fs.StringVar(&o.autoLogin, "auto-login", "", "log in as `USER` without showing the login page")
-	settings.ChoiceVar(fs, &o.like, "like", "", "`ISSUER` whose tokens and paths to imitate: auth0, keycloak, entra, okta, github-actions or gitlab", texts(idp.Likes())...)
+	settings.ChoiceVar(fs, &o.like, "like", "", "`ISSUER` whose tokens and paths to imitate: auth0, keycloak, entra, okta, github-actions or gitlab", settings.Words(idp.Likes())...)
 	fs.StringArrayVar(&o.faults, "fault", nil, "break the tokens of all clients, or of one: `FAULT` or CLIENT:FAULT, such as expired or api:no-kid; repeatable")
-	settings.Complete(fs, "fault", texts(idp.Faults())...)
+	settings.Complete(fs, "fault", settings.Words(idp.Faults())...)
 	settings.Paths(fs, "key-dir")
 	settings.Outputs(fs, "url-file")
 	settings.SelectsKeys(fs, "key-dir")
 	settings.Keyed(fs, "idp")
-}
-
-func texts[T ~string](list []T) []string {
-	out := make([]string, len(list))
-	for i, one := range list {
-		out[i] = string(one)
-	}
-	return out
 }
 
 // quiet passes warnings and errors on: what else the library logs is about its
